@@ -1,0 +1,74 @@
+"""GenLab in a browser: assembles the tabs and launches them. `python app.py`, then http://127.0.0.1:7860."""
+
+import os
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+
+from genlab import device
+
+if device.ZERO_GPU:
+    import spaces  # noqa: F401  (must come before torch)
+
+import logging
+
+import gradio as gr
+
+from genlab.studio import warm_up
+from genlab.tabs import api, cards, explore, generate, names, theme
+from genlab.tabs.middleware import Limits
+
+ON_SPACE = bool(os.environ.get("SPACE_ID"))
+HOUR = 3600
+MASTHEAD = """
+<header id="masthead"><h1>Gen<span>Lab</span></h1>
+<p>Generative models trained by this repository, running live. Every file you take away says how it was made.</p>
+</header>
+"""
+
+
+def build() -> gr.Blocks:
+    """The page: one tab for each thing a visitor may want to do."""
+    with gr.Blocks(title="GenLab", delete_cache=(HOUR, 2 * HOUR), analytics_enabled=False) as demo:
+        gr.HTML(MASTHEAD, padding=False)
+        with gr.Tab("Generate"):
+            generate.build(demo)
+        with gr.Tab("Explore"):
+            explore.build(demo)
+        with gr.Tab("Cards"):
+            cards.build(demo)
+        api.build()
+    return demo.queue(max_size=64, default_concurrency_limit=4)
+
+
+def launch(demo: gr.Blocks) -> None:
+    """Serve it: on this machine only, or as a Space wants it."""
+    from starlette.middleware import Middleware
+
+    where = {} if ON_SPACE else {"server_name": os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1")}
+    demo.launch(
+        **where,
+        theme=theme.theme(),
+        css=theme.CSS,
+        js=names.SCRIPT,
+        ssr_mode=False,
+        mcp_server=True,
+        show_error=False,
+        max_file_size="16mb",
+        allowed_paths=[],
+        strict_cors=True,
+        enable_monitoring=False,
+        run_history=False,
+        state_session_capacity=500,
+        footer_links=["api"],
+        app_kwargs={"middleware": [Middleware(Limits, behind_proxy=ON_SPACE)]},
+        prevent_thread_lock=True,
+    )
+    warm_up.in_background()
+    demo.block_thread()
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    launch(build())

@@ -1,0 +1,1 @@
+"""Pure measurement and marking of generated media: knows arrays, tables and files, never models."""

@@ -1,0 +1,181 @@
+"""`python -m audits {bias, quality, seal, verify}` on anyone's files."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from audits.provenance.claim import Claim
+from audits.provenance.containers import media_type_of
+from audits.provenance.keys import FILE, Key, development_key, key_folder, key_from_env
+from audits.provenance.sealing import MAX_MEDIA, Verdict, seal, verify
+
+EXIT = {"made here": 0, "no evidence": 1, "unreadable": 3, "altered": 4}
+TEXT_TYPES = {".json": "application/json", ".csv": "text/csv", ".txt": "text/plain"}
+SIDECAR = ".claim.json"  # the claim of notes.txt is notes.txt.claim.json
+
+
+class Refused(Exception):
+    """The arguments cannot be worked with; the message is printed and the exit status is 2."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    arguments = _parser().parse_args(argv)
+    try:
+        return arguments.command(arguments)
+    except (Refused, ValueError) as error:
+        print(f"python -m audits: {error}", file=sys.stderr)
+    except OSError as error:
+        print(f"python -m audits: {error.filename or 'a file'}: {error.strerror or error}.", file=sys.stderr)
+    return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m audits", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="{bias,quality,seal,verify}")
+
+    bias = commands.add_parser("bias", help="shares of groups, their intersections, and gaps between them")
+    bias.add_argument("input", type=Path, metavar="INPUT", help="a folder or zip of pictures, a CSV or Parquet table")
+    bias.add_argument("--groups", required=True, metavar="COLUMN[,COLUMN]|folder", help="columns, or subfolder names")
+    bias.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the reports")
+    several = {"action": "append", "default": []}
+    bias.add_argument("--validation", **several, metavar="[COLUMN=]FILE", help="table with the columns true, predicted")
+    bias.add_argument("--labels", **several, metavar="[COLUMN=]FILE", help="hand labels: columns item and label")
+    bias.add_argument("--reference", **several, metavar="[COLUMN=]uniform|FILE", help="columns group and share")
+    bias.add_argument("--expect", **several, metavar="[COLUMN=]G1,G2", help="groups that may be absent")
+    bias.add_argument("--outcome", metavar="COLUMN", help="a number an item: its gaps between groups")
+    bias.add_argument("--question", choices=("model", "folder"), default="model", help="whom the intervals answer for")
+    bias.add_argument("--level", type=float, default=0.95, help="of the intervals (default: %(default)s)")
+    bias.add_argument("--seed", type=int, default=0, help="of the draws (default: %(default)s)")
+    bias.set_defaults(command=_bias)
+
+    quality = commands.add_parser("quality", help="distances, precision, recall, density and coverage")
+    quality.add_argument("real", type=Path, metavar="REAL", help="features of real items: .npy, .npz or .csv")
+    quality.add_argument("fake", type=Path, metavar="FAKE", help="features of generated items, same judge")
+    quality.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the reports")
+    quality.add_argument("--json", type=Path, metavar="FILE", help="write the JSON report here as well")
+    quality.add_argument("--floor", type=Path, metavar="FILE", help="features of other real items: the floor")
+    quality.add_argument("--k", type=int, default=5, help="neighbours (default: %(default)s)")
+    quality.add_argument("--seed", type=int, default=0, help="of the subsamples (default: %(default)s)")
+    quality.set_defaults(command=_quality)
+
+    sealing = commands.add_parser("seal", help="put a signed claim into a file")
+    sealing.add_argument("file", type=Path, metavar="FILE", help="PNG, GIF, JPEG, WebP, MP4 or text")
+    sealing.add_argument("--claim", type=Path, required=True, metavar="JSON_FILE", help="the claim")
+    sealing.add_argument("--out", type=Path, required=True, metavar="FILE", help="the sealed file")
+    sealing.add_argument("--key-folder", type=Path, metavar="DIR", help="where the development key is kept")
+    sealing.set_defaults(command=_seal)
+
+    verifying = commands.add_parser("verify", help="say whether a file was made here")
+    verifying.add_argument("file", type=Path, metavar="FILE")
+    verifying.add_argument("--json", action="store_true", help="print the verdict as JSON")
+    verifying.add_argument("--key-folder", type=Path, metavar="DIR", help="where the development key is kept")
+    verifying.set_defaults(command=_verify)
+    return parser
+
+
+def _bias(arguments) -> int:
+    from audits.bias.command import bias_report
+
+    if arguments.seed < 0:
+        raise Refused("The seed must be 0 or more.")
+    report = bias_report(
+        arguments.input, arguments.groups.split(","), validation=arguments.validation, labels=arguments.labels,
+        reference=arguments.reference, expect=arguments.expect, outcome=arguments.outcome,
+        question=arguments.question, level=arguments.level, seed=arguments.seed,
+    )  # fmt: skip
+    report.write(arguments.out)
+    _print(report)
+    return 0
+
+
+def _print(report) -> None:
+    from audits.report import figure, printable
+
+    for f in report.findings:
+        floor = "" if f.floor is None else f"  floor {figure(f.floor)}"
+        verdict = f": {f.verdict}" if f.verdict else ""
+        name = " ".join(printable(f.name).split())
+        print(f"{name:24} {figure(f.value):>9}  [{figure(f.low)}, {figure(f.high)}]{floor}{verdict}")
+    for caveat in report.caveats:
+        print(f"  {' '.join(printable(caveat).split())}")
+
+
+def _quality(arguments) -> int:
+    from audits.quality import quality_report, read_features
+    from audits.report import figure
+
+    if arguments.seed < 0:
+        raise Refused("The seed must be 0 or more.")
+    real, fake = read_features(arguments.real), read_features(arguments.fake)
+    floor_pair = (real, read_features(arguments.floor)) if arguments.floor else None
+    report = quality_report(real, fake, floor_pair=floor_pair, k=arguments.k, seed=arguments.seed)
+    report.write(arguments.out)
+    if arguments.json:
+        arguments.json.write_text(report.to_json())
+    for f in report.findings:
+        floor = "" if f.floor is None else f"  floor {figure(f.floor)}: {f.verdict}"
+        print(f"{f.name:18} {figure(f.value):>9}  [{figure(f.low)}, {figure(f.high)}]{floor}")
+    for caveat in report.caveats:
+        print(f"  {caveat}")
+    return 0
+
+
+def _seal(arguments) -> int:
+    claim = Claim.from_json(_contents(arguments.claim))
+    media = _contents(arguments.file)
+    media_type = media_type_of(media) or TEXT_TYPES.get(arguments.file.suffix.lower())
+    if media_type is None:
+        raise Refused(f"{arguments.file} is of a type that cannot be sealed.")
+    key = key_from_env(os.environ) or development_key(arguments.key_folder or key_folder(os.environ))
+    sealed = seal(media, media_type, claim, key=key)
+    if sealed.sidecar is not None:
+        _beside(arguments.out).write_bytes(sealed.sidecar)
+    arguments.out.write_bytes(sealed.media)
+    print(f"{arguments.out}: sealed with the key {key.id}")
+    return 0
+
+
+def _verify(arguments) -> int:
+    try:
+        media = _contents(arguments.file)
+        beside = _beside(arguments.file)
+        apart = media_type_of(media) is None and beside.is_file()
+        verdict = verify(media, key=_known_key(arguments), sidecar=_contents(beside) if apart else None)
+    except OSError as error:
+        print(f"python -m audits: {arguments.file}: {error.strerror or error}.", file=sys.stderr)
+        return EXIT["unreadable"]
+    print(verdict.to_json() if arguments.json else _spoken(verdict), end="" if arguments.json else "\n")
+    return EXIT[verdict.verdict]
+
+
+def _known_key(arguments) -> Key | None:
+    """The key to verify with. Verifying makes no key: where none was made, nothing was signed here."""
+    folder = arguments.key_folder or key_folder(os.environ)
+    return key_from_env(os.environ) or (development_key(folder) if (folder / FILE).exists() else None)
+
+
+def _spoken(verdict: Verdict) -> str:
+    lines = [verdict.verdict]
+    if verdict.claim is not None:
+        lines.append(f"  claim: {verdict.claim.to_json()}")  # ASCII: a claim cannot move the cursor
+    lines += [f"  {layer.layer}: {layer.state}. {layer.detail}" for layer in verdict.layers]
+    return "\n".join(lines)
+
+
+def _contents(path: Path) -> bytes:
+    """The bytes of a file, never more than one over the limit."""
+    with path.open("rb") as file:
+        return file.read(MAX_MEDIA + 1)
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(path.name + SIDECAR)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

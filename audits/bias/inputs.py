@@ -1,0 +1,237 @@
+"""What people bring to an audit: CSV and Parquet tables, and folders or zips of pictures with a subfolder a group."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import pandas as pd
+
+from audits.bias.tables import listed
+
+FOLDER = "folder"  # the column that `--groups folder` makes
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
+MAX_ENTRIES, MAX_FILES = 5_000, 200_000  # of a zip, of a folder
+MAX_TOTAL, MAX_PICTURE, MAX_TABLE = 2 * 2**30, 64 * 2**20, 2**30  # bytes
+MAX_RATIO, RATIO_FROM = 100, 2**20  # a zip entry may not unpack to over 100 times its size, once past 1 MiB
+MAX_PIXELS = 50_000_000
+MAX_ROWS = 2_000_000
+NESTED = (".zip", ".7z", ".rar", ".tar", ".gz", ".tgz", ".bz2", ".xz")
+
+
+@dataclass(frozen=True)
+class Items:
+    """`table`: one row an item, by name. `empty`: subfolders without a picture. `notes`: what was skipped."""
+
+    table: pd.DataFrame
+    empty: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def read_items(path: Path, columns: Sequence[str]) -> Items:
+    """The groups of every item in `path`: columns of a CSV or Parquet file, or `folder` for subfolders of pictures.
+
+    ValueError in one sentence where nothing can be audited; pictures that cannot be read are skipped and named.
+    """
+    if not path.exists():
+        raise ValueError(f"{path} does not exist.")
+    pictures = path.is_dir() or path.suffix.lower() == ".zip"
+    if pictures != (list(columns) == [FOLDER]):
+        if pictures:
+            raise ValueError(f"{path} holds pictures: its groups are its subfolders, so use --groups {FOLDER}.")
+        if columns == [FOLDER]:
+            raise ValueError(f"{path} is a table: name its columns instead of --groups {FOLDER}.")
+    if path.is_dir():
+        return _pictures(_walked(path), path)
+    if pictures:
+        return _zipped(path)
+    return Items(read_table(path, columns, items=True))
+
+
+def read_table(path: Path, columns: Sequence[str], *, items: bool = False) -> pd.DataFrame:
+    """`columns` of a .csv or .parquet file as text, an empty cell missing; with `items`, indexed by column `item`."""
+    if not path.is_file():
+        raise ValueError(f"{path} is not a file.")
+    if path.stat().st_size > MAX_TABLE:
+        raise ValueError(f"{path.name} has {path.stat().st_size:,} bytes; a table may have {MAX_TABLE:,}.")
+    parquet = path.suffix.lower() == ".parquet"
+    if not parquet and path.suffix.lower() not in (".csv", ".tsv", ".txt"):
+        raise ValueError(f"{path.name} is neither a folder, a .zip, a .csv nor a .parquet file.")
+    try:
+        table = (_parquet if parquet else _csv)(path, columns, items)
+    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError, OverflowError) as error:
+        raise ValueError(f"{path.name} cannot be read as a {'Parquet' if parquet else 'CSV'} table.") from error
+    if items:
+        named = table["item"].astype(str) if "item" in table else pd.RangeIndex(1, len(table) + 1).astype(str)
+        table = table[list(columns)].set_axis(pd.Index(named, name="item"))
+    if table.empty:
+        raise ValueError(f"{path.name} has no rows.")
+    return table
+
+
+def _csv(path: Path, columns: Sequence[str], items: bool) -> pd.DataFrame:
+    separator = "\t" if path.suffix.lower() == ".tsv" else ","
+    options = {"sep": separator, "dtype": str, "keep_default_na": False, "na_values": [""], "encoding": "utf-8-sig"}
+    present = list(pd.read_csv(path, nrows=0, **options).columns)
+    wanted = _wanted(path, present, columns, items)
+    table = pd.read_csv(path, usecols=wanted, nrows=MAX_ROWS + 1, **options)
+    if len(table) > MAX_ROWS:
+        raise ValueError(f"{path.name} has more than {MAX_ROWS:,} rows.")
+    return table
+
+
+def _parquet(path: Path, columns: Sequence[str], items: bool) -> pd.DataFrame:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path) as file:
+            wanted = _wanted(path, file.schema_arrow.names, columns, items)
+            if file.metadata.num_rows > MAX_ROWS:
+                raise ValueError(f"{path.name} has {file.metadata.num_rows:,} rows; at most {MAX_ROWS:,} are read.")
+            table = file.read(columns=wanted).to_pandas()
+    except (pa.ArrowException, OSError) as error:
+        raise ValueError(f"{path.name} cannot be read as a Parquet table.") from error
+    for name in table:
+        whole = table[name].dtype.kind == "f" and (table[name].dropna() % 1 == 0).all()
+        filled = table[name].astype("Int64") if whole else table[name]
+        table[name] = filled.astype(str).where(table[name].notna(), None)
+    return table
+
+
+def _wanted(path: Path, present: Sequence[str], columns: Sequence[str], items: bool) -> list[str]:
+    absent = [c for c in columns if c not in present]
+    if absent:
+        raise ValueError(f"{path.name} has no column {listed(absent)}; its columns are {listed(present, 12)}.")
+    return list(dict.fromkeys([*columns, *(["item"] if items and "item" in present else [])]))
+
+
+def _walked(root: Path) -> Iterator[tuple[str, Path | None]]:
+    """Every file below `root` as (relative name, path), links as (name, None), empty folders too as (name/, None)."""
+    for folder, below, files in os.walk(root):
+        below.sort()
+        here = Path(folder)
+        if here.parent == root:
+            yield f"{here.name}/", None
+        for name in sorted(files):
+            file = here / name
+            yield str(PurePosixPath(*file.relative_to(root).parts)), None if file.is_symlink() else file
+
+
+def _pictures(found: Iterator[tuple[str, Path | None]], source: Path) -> Items:
+    groups, folders, skipped = {}, [], []
+    for count, (name, file) in enumerate(found):
+        if count >= MAX_FILES:
+            raise ValueError(f"{source} holds more than {MAX_FILES:,} files.")
+        if name.endswith("/"):
+            folders.append(name[:-1])
+        elif "/" not in name or file is None:
+            skipped.append(name)
+        elif file.stat().st_size <= MAX_PICTURE and readable(file):
+            groups[name] = name.split("/", 1)[0]
+        else:
+            skipped.append(name)
+    return _items(groups, folders, skipped, source)
+
+
+def _zipped(path: Path) -> Items:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = _safe(archive, path.name)
+            outer = _outer([entry.filename for entry in entries if not entry.is_dir()])
+            groups, folders, skipped, total = {}, set(), [], 0
+            for entry in entries:
+                name = entry.filename.removeprefix(outer)
+                if "/" in name:
+                    folders.add(name.split("/", 1)[0])
+                if entry.is_dir():
+                    continue
+                content = _unpacked(archive, entry, path.name)
+                total += len(content)
+                if total > MAX_TOTAL:
+                    raise ValueError(f"{path.name} unpacks to more than {MAX_TOTAL:,} bytes.")
+                if "/" in name and len(content) <= MAX_PICTURE and readable(io.BytesIO(content)):
+                    groups[name] = name.split("/", 1)[0]
+                else:
+                    skipped.append(name)
+    except (zipfile.BadZipFile, NotImplementedError, EOFError, RuntimeError) as error:
+        raise ValueError(f"{path.name} is not a zip that can be read.") from error
+    return _items(groups, sorted(folders), skipped, path)
+
+
+def _safe(archive: zipfile.ZipFile, source: str) -> list[zipfile.ZipInfo]:
+    """The entries of an archive; ValueError on a hostile one."""
+    entries = archive.infolist()
+    if len(entries) > MAX_ENTRIES:
+        raise ValueError(f"{source} has {len(entries):,} entries; at most {MAX_ENTRIES:,} are read.")
+    names = [entry.filename for entry in entries]
+    if len(set(names)) != len(names):
+        raise ValueError(f"{source} holds two files of one name.")
+    for entry, name in zip(entries, names, strict=True):
+        parts = PurePosixPath(name.replace("\\", "/")).parts
+        if not parts or name.startswith(("/", "\\")) or ".." in parts or ":" in parts[0] or "\0" in name:
+            raise ValueError(f"{source} holds a file with an unsafe path: {name!r}.")
+        if stat.S_ISLNK(entry.external_attr >> 16):
+            raise ValueError(f"{source} holds a link: {name!r}.")
+        if entry.flag_bits & 1:
+            raise ValueError(f"{source} is encrypted.")
+        if name.lower().endswith(NESTED):
+            raise ValueError(f"{source} holds another archive: {name!r}.")
+    return entries
+
+
+def _outer(files: Sequence[str]) -> str:
+    """The folder, with its slash, that holds every file and has subfolders with files; else nothing."""
+    first = files[0].split("/", 1)[0] + "/" if files else ""
+    whole = first and all(name.startswith(first) for name in files) and any(name.count("/") > 1 for name in files)
+    return first if whole else ""
+
+
+def _unpacked(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, source: str) -> bytes:
+    """The bytes of an entry, counted as they come: what a header promises is not believed."""
+    limit = max(RATIO_FROM, MAX_RATIO * entry.compress_size)
+    with archive.open(entry) as file:
+        content = file.read(min(limit, MAX_PICTURE) + 1)
+    if len(content) > limit:
+        raise ValueError(f"{source} is a zip bomb: {entry.filename!r} unpacks to over {MAX_RATIO} times its size.")
+    return content
+
+
+def readable(file) -> bool:
+    """Whether `file` (a path or a stream) is a whole picture of at most 50 megapixels; its size is checked first."""
+    import warnings
+
+    from PIL import Image
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(file, formats=FORMATS) as image:
+                if image.width * image.height > MAX_PIXELS or not image.width * image.height:
+                    return False
+                image.draft("RGB", (64, 64))
+                image.load()
+    except Exception:  # decoders raise many kinds, and a picture that breaks one is skipped and named
+        return False
+    return True
+
+
+def _items(groups: dict[str, str], folders: Sequence[str], skipped: Sequence[str], source: Path) -> Items:
+    if not groups:
+        raise ValueError(
+            f"{source} holds no readable picture inside a subfolder ({len(skipped):,} files were skipped)."
+        )
+    table = pd.DataFrame({FOLDER: pd.Series(groups, dtype=object)})
+    table.index.name = "item"
+    empty = sorted(set(folders) - set(table[FOLDER]))
+    notes = []
+    if skipped:
+        notes.append(
+            f"{len(skipped):,} files were skipped (unreadable, too large, links, in no subfolder): {listed(skipped)}."
+        )
+    return Items(table.sort_index(), tuple(empty), tuple(notes))

@@ -1,0 +1,139 @@
+"""Precision, recall, density and coverage: which items fall among the nearest neighbours of the other set.
+
+Precision and recall of Kynkäänniemi et al. (2019), density and coverage of Naeem et al. (2020). The ball of
+an item reaches to its k-th nearest neighbour in its own set; inside means strictly nearer than that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from scipy.special import ndtri
+
+from audits.quality.features import FeatureError, as_features, same_width
+from audits.report import Finding, against_floor, figure
+
+CHUNK = 2**22  # distances held at once: 32 MiB of float64
+
+READINGS = {
+    "precision": "{value} of the generated items look like real ones (lie among the neighbours of one).",
+    "recall": "{value} of the real items are within reach of the generator.",
+    "density": "A generated item lies in {value} times as many real neighbourhoods as a real one would.",
+    "coverage": "{value} of the real items have a generated one among their neighbours.",
+}
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """The four figures (density may exceed 1); fresh real items are not at 1 either: read them by a floor."""
+
+    precision: float
+    recall: float
+    density: float
+    coverage: float
+
+
+def prdc(real, fake, *, k: int = 5) -> Neighbours:
+    """Precision, recall, density and coverage of `fake` (m, w) against `real` (n, w), with k neighbours.
+
+    Distances are Euclidean, exact and taken in chunks: memory stays near 100 MB beside the features.
+    Raises FeatureError on NaN, different widths or sets with no k-th neighbour.
+    """
+    real, fake = as_features(real, "real"), as_features(fake, "generated")
+    same_width(real, fake)
+    if not 1 <= k < min(len(real), len(fake)):
+        raise FeatureError(f"k is {k}; it must be from 1 to {min(len(real), len(fake)) - 1} for these sets.")
+    centre = real.mean(0)  # distances do not change, and small coordinates lose fewer digits
+    real, fake = real - centre, fake - centre
+    real_radius, fake_radius = _radii(real, k), _radii(fake, k)
+    balls = np.zeros(len(fake), dtype=np.int64)  # real balls that hold each generated item
+    reached, covered = 0, 0
+    for rows, squared in _squared_distances(real, fake):
+        radius = real_radius[rows]
+        balls += np.count_nonzero(squared < radius[:, None], axis=0)
+        reached += np.count_nonzero((squared < fake_radius).any(1))
+        covered += np.count_nonzero(squared.min(1) < radius)
+    return Neighbours(
+        precision=float(np.mean(balls > 0)),
+        recall=float(reached / len(real)),
+        density=float(balls.mean() / k),
+        coverage=float(covered / len(real)),
+    )
+
+
+def neighbour_findings(
+    real, fake, *, k: int = 5, floor: Neighbours | None = None, subsets: int = 40, fraction: float = 0.2,
+    level: float = 0.95, seed: int = 0,
+) -> tuple[Finding, ...]:  # fmt: skip
+    """The four figures of `prdc` on the whole sets, each with an interval by subsampling.
+
+    A bootstrap would put copies of an item at distance zero and ruin every neighbourhood; so both sets are
+    thinned to `fraction` without replacement, `subsets` times, and the spread is scaled to the full size by
+    the delete-d jackknife factor size / (n - size) (Shao & Wu 1989; Politis & Romano 1994). Thinned sets keep
+    at least 100 items, or half: with 50 the intervals of coverage held in 86 % of simulations, not 95 %.
+    """
+    real, fake = as_features(real, "real"), as_features(fake, "generated")
+    whole = asdict(prdc(real, fake, k=k))
+    sets = (real, fake)
+    sizes = [max(k + 1, min(100, len(x) // 2), round(fraction * len(x))) for x in sets]
+    if any(2 * size > len(x) for size, x in zip(sizes, sets, strict=True)) or subsets < 2:
+        raise FeatureError(f"Intervals with k = {k} need at least {2 * k + 2} items in each set.")
+    rng = np.random.default_rng(seed)
+    draws = []
+    for _ in range(subsets):
+        thin = [x[rng.choice(len(x), size, replace=False)] for size, x in zip(sizes, sets, strict=True)]
+        draws.append(list(asdict(prdc(*thin, k=k)).values()))
+    scale = max(size / (len(x) - size) for size, x in zip(sizes, sets, strict=True))
+    halves = ndtri((1 + level) / 2) * np.sqrt(scale) * np.std(draws, axis=0, ddof=1)
+    findings = []
+    for (name, value), half in zip(whole.items(), halves, strict=True):
+        low, high = max(0.0, value - half), value + half if name == "density" else min(1.0, value + half)
+        at = None if floor is None else getattr(floor, name)
+        reading = READINGS[name].format(value=figure(value))
+        reading += "" if at is None else f" Another real set: {figure(at)}."
+        n = len(fake) if name in ("precision", "density") else len(real)
+        unit = "times" if name == "density" else "share"
+        verdict = against_floor(low, high, at, lower_is_better=False)
+        findings.append(Finding(name, value, low, high, n, unit, at, verdict, reading))
+    return tuple(findings)
+
+
+def nearest_distances(queries, items, *, k: int) -> np.ndarray:
+    """Distances (len(queries), k), ascending, from each query to its k nearest `items`."""
+    queries, items = as_features(queries, "query", rows=1), as_features(items, "reference", rows=1)
+    same_width(queries, items)
+    if not 1 <= k <= len(items):
+        raise FeatureError(f"k is {k}; it must be from 1 to {len(items)} for these items.")
+    centre = items.mean(0)
+    out = np.empty((len(queries), k))
+    for rows, squared in _squared_distances(queries - centre, items - centre):
+        nearest = np.partition(squared, k - 1, axis=1)[:, :k]
+        out[rows] = np.sqrt(np.sort(nearest, axis=1))
+    return out
+
+
+def _radii(x: np.ndarray, k: int) -> np.ndarray:
+    """Squared distance (n,) from each item to its k-th nearest neighbour, itself not counted."""
+    radii = np.empty(len(x))
+    for rows, squared in _squared_distances(x, x):
+        squared[np.arange(len(squared)), np.arange(rows.start, rows.stop)] = -1.0  # itself comes first
+        squared.partition(k, axis=1)
+        radii[rows] = squared[:, k]
+    return radii
+
+
+def _squared_distances(a: np.ndarray, b: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
+    """Squared distances from `a` to `b`, a few rows at a time; what rounding alone explains is zero."""
+    a_norms, b_norms = (a * a).sum(1), (b * b).sum(1)
+    rounding = 8 * np.finfo(np.float64).eps * (a_norms.max() + b_norms.max())
+    step = max(1, CHUNK // len(b))
+    for start in range(0, len(a), step):
+        rows = slice(start, min(start + step, len(a)))
+        squared = a[rows] @ b.T
+        squared *= -2.0
+        squared += a_norms[rows, None]
+        squared += b_norms
+        squared[squared < rounding] = 0.0
+        yield rows, squared

@@ -1,0 +1,286 @@
+"""How often do intervals for shares and gaps hold? Ours against naive, CLEAM and fairlearn, by simulation.
+
+`python benchmarks/bias_coverage.py [--quick]` prints a table and writes results/bias_coverage.json. Every truth
+is known because it is drawn: a true share, a classifier with known accuracies, its validation on as many items a
+class as stated, and n generated items.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import os
+import platform
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import numpy as np
+
+from audits.bias.estimates import corrected, from_labels
+from audits.bias.gaps import gap
+from audits.bias.intervals import goodman, lang_reiczigel, rogan_gladen, wilson
+from audits.bias.planner import items_for_gap
+from audits.bias.shift import ALARM, shift_p_value
+
+RESULTS = Path(__file__).resolve().parent / "results"
+SHARES, SIZES, VALIDATIONS = (0.5, 0.7, 0.9), (100, 300, 1000, 5000), (200, 1000)
+ACCURACIES = ((0.9, 0.9), (0.94, 0.94), (0.97, 0.97), (0.85, 0.97), (0.97, 0.85))
+MIXES = {3: [0.6, 0.3, 0.1], 5: [0.55, 0.2, 0.12, 0.08, 0.05], 10: [0.55] + [0.05] * 9}
+Z = 1.959963984540054
+DRAWS = 2000  # half of what an audit uses: fewer draws blur the quantiles, so coverage here is a little low
+
+
+def holds(low, high, truth) -> float:
+    return float(np.mean((np.asarray(low) <= truth) & (truth <= np.asarray(high))))
+
+
+def cleam(counts, n: int, a0: float, a1: float, *, batches: int):
+    """CLEAM (Teo et al. 2023, equations 7 and 8): a normal interval over batches, ends corrected by fixed accuracies.
+
+    `counts` (R, batches) are the items predicted to be of the group, of `n` in each batch.
+    """
+    shares = counts / n
+    half = Z * shares.std(1, ddof=1) / np.sqrt(batches)
+    return tuple(rogan_gladen(shares.mean(1) + sign * half, a0, a1) for sign in (-1, 1))
+
+
+def two_groups(replications: int) -> list[dict]:
+    """Coverage of nominal 95 % intervals of one share, for every cell of the grid."""
+    rng, cells = np.random.default_rng(0), []
+    for share, (a0, a1), n, m in itertools.product(SHARES, ACCURACIES, SIZES, VALIDATIONS):
+        seen = share * a0 + (1 - share) * (1 - a1)
+        counts = rng.binomial(n, seen, replications)
+        hits, others = rng.binomial(m, a0, replications), rng.binomial(m, a1, replications)
+        known = {"items": m, "other_items": m}
+        ours = lang_reiczigel(counts, n, hits=hits, other_hits=others, **known)
+        swapped = lang_reiczigel(counts, n, hits=others, other_hits=hits, **known)
+        naive = wilson(counts, n)
+        batches = rng.binomial(n // 10, seen, (replications, 10))  # the same n items, in ten batches
+        low, high = cleam(batches, n // 10, hits / m, others / m, batches=10)
+        cells.append(
+            {
+                "share": share, "accuracy": [a0, a1], "n": n, "validation": m,
+                "ours": holds(ours.low, ours.high, share), "swapped": holds(swapped.low, swapped.high, share),
+                "naive": holds(naive.low, naive.high, share), "cleam": holds(low, high, share),
+                "width": float(np.mean(ours.high - ours.low)),
+            }
+        )  # fmt: skip
+    return cells
+
+
+def many_groups(replications: int) -> list[dict]:
+    """Simultaneous coverage of K shares, with a validated classifier, without any, and by hand labels."""
+    cells = []
+    grid = [(3, 0.9, 300, 200), (3, 0.97, 5000, 1000), (5, 0.9, 1000, 200), (5, 0.97, 5000, 200)]
+    grid += [(10, 0.9, 300, 200), (10, 0.97, 5000, 200)]
+    for groups, accuracy, n, m in grid:
+        rng, truth = np.random.default_rng(groups * n + m), np.array(MIXES[groups])
+        confusion = np.full((groups, groups), (1 - accuracy) / (groups - 1))
+        np.fill_diagonal(confusion, accuracy)
+        held = {"ours": [], "naive": [], "exact": [], "labels": []}
+        for seed in range(replications):
+            counts = rng.multinomial(n, truth @ confusion).astype(float)
+            validated = np.stack([rng.multinomial(m, row) for row in confusion]).astype(float)
+            exact = rng.multinomial(n, truth).astype(float)
+            made = {"ours": corrected(counts, validated, level=0.95, seed=seed, draws=DRAWS)}
+            made["naive"] = goodman(counts)
+            made["exact"] = goodman(exact)
+            if seed < replications // 8:
+                looked = hand_labels(counts, truth, confusion, 100, rng)
+                made["labels"] = from_labels(counts, looked, level=0.95, seed=seed, draws=DRAWS)
+            for name, s in made.items():
+                held[name].append(bool(((s.low <= truth) & (truth <= s.high)).all()))
+        cell = {"groups": groups, "accuracy": accuracy, "n": n, "validation": m}
+        cell |= {name: float(np.mean(x)) for name, x in held.items()} | {"label_replications": len(held["labels"])}
+        cells.append(cell)
+    return cells
+
+
+def hand_labels(counts, truth, confusion, total: int, rng) -> np.ndarray:
+    """Hand labels (K, K), row predicted and column true: `total` items, equally many of each predicted group."""
+    given = (truth[:, None] * confusion).T
+    given /= given.sum(1, keepdims=True)
+    looked = np.minimum(counts, total // len(counts)).astype(int)
+    return np.stack([rng.multinomial(m, row) for m, row in zip(looked, given, strict=True)]).astype(float)
+
+
+def planted_shift(replications: int) -> list[dict]:
+    """Validated at .97/.97, generated items classified at .92/.97: who still covers? 100 labels, 50 a class."""
+    cells = []
+    for share, n in itertools.product(SHARES, (300, 5000)):
+        rng, truth = np.random.default_rng(n), np.array([share, 1 - share])
+        confusion = np.array([[0.92, 0.08], [0.03, 0.97]])
+        held = {"labels": [], "cleam": [], "lang_reiczigel": [], "naive": []}
+        for seed in range(replications):
+            counts = rng.multinomial(n, truth @ confusion).astype(float)
+            hits, others = rng.binomial(1000, 0.97, 2)
+            looked = hand_labels(counts, truth, confusion, 100, rng)
+            labels = from_labels(counts, looked, level=0.95, seed=seed, draws=DRAWS)
+            batches = rng.binomial(n // 10, (truth @ confusion)[0], (1, 10))
+            low, high = cleam(batches, n // 10, hits / 1000, others / 1000, batches=10)
+            lr = lang_reiczigel(counts[0], n, hits=hits, items=1000, other_hits=others, other_items=1000)
+            naive = wilson(counts[0], n)
+            ends = {"labels": (labels.low[0], labels.high[0]), "cleam": (low[0], high[0])}
+            ends |= {"lang_reiczigel": lr[1:], "naive": naive[1:]}
+            for name, (lower, upper) in ends.items():
+                held[name].append(bool(lower <= share <= upper))
+        cells.append({"share": share, "n": n} | {name: float(np.mean(x)) for name, x in held.items()})
+    return cells
+
+
+def shift_alarm(replications: int) -> list[dict]:
+    """Alarms of 100 hand labels when nothing shifted, both classes lost 10 points, or the first one alone did."""
+    cells = []
+    good, fair = (0.97, 0.97), (0.9, 0.9)
+    grid = [(s, good, n, m, 100) for s in SHARES for n, m in ((300, 200), (5000, 1000))]
+    grid += [(s, fair, 5000, 1000, 100) for s in SHARES]
+    grid += [(0.5, good, 5000, 1000, k) for k in (150, 200)] + [(0.5, fair, 5000, 1000, k) for k in (150, 300)]
+    for share, (a0, a1), n, m, labels in grid:
+        truth, rates = np.array([share, 1 - share]), {}
+        for case, (b0, b1) in {"none": (a0, a1), "both": (a0 - 0.1, a1 - 0.1), "one": (a0 - 0.1, a1)}.items():
+            rng, alarms = np.random.default_rng(labels + n), []
+            confusion = np.array([[b0, 1 - b0], [1 - b1, b1]])
+            for seed in range(replications):
+                counts = rng.multinomial(n, truth @ confusion).astype(float)
+                valid = np.array([[h := rng.binomial(m, a0), m - h], [m - (k := rng.binomial(m, a1)), k]], float)
+                looked = hand_labels(counts, truth, confusion, labels, rng)
+                alarms.append(shift_p_value(counts, valid, looked, draws=500, seed=seed)[0] <= ALARM)
+            rates[case] = float(np.mean(alarms))
+        cell = {"share": share, "accuracy": [a0, a1], "n": n, "validation": m, "labels": labels}
+        cells.append(cell | {"false_alarms": rates["none"], "power_both": rates["both"], "power_one": rates["one"]})
+    return cells
+
+
+def gap_verdicts(replications: int, frames: int) -> dict:
+    """Rejections of the gap verdict on fair models and its power, and those of fairlearn's `difference_ci`."""
+    cells = []
+    for groups, n, planted in itertools.product((2, 5, 10), (500, 2000), (0.0, 0.05, 0.1)):
+        rng = np.random.default_rng(groups * n)
+        rejected = 0
+        rates = np.full(groups, 0.5)
+        rates[0] += planted
+        for seed in range(replications):
+            codes = rng.integers(0, groups, n)
+            outcome = (rng.random(n) < rates[codes]).astype(float)
+            rejected += permutation_verdict(outcome, codes, seed)
+        cells.append({"groups": groups, "n": n, "gap": planted, "rejected": rejected / replications})
+    excluded = sum(fairlearn_excludes(seed) for seed in range(frames))
+    verdicts = sum(fairlearn_excludes(seed, ours=True) for seed in range(frames))
+    return {"cells": cells, "fairlearn": {"fair_models": frames, "excluded_zero": excluded, "ours_rejected": verdicts}}
+
+
+def permutation_verdict(outcome, codes, seed: int) -> bool:
+    """What `gap` decides, without the frame around it."""
+    from audits.bias.gaps import permuted_gaps
+
+    sizes = np.bincount(codes)
+    means = np.bincount(codes, outcome) / sizes
+    null = permuted_gaps(outcome, codes, permutations=500, seed=seed)
+    return (1 + np.count_nonzero(null >= means.max() - means.min() - 1e-12)) / 501 <= 0.05
+
+
+def fairlearn_excludes(seed: int, *, ours: bool = False) -> bool:
+    """On a fair model of 300 items in 3 groups, is the gap called real?"""
+    from fairlearn.metrics import MetricFrame
+
+    rng = np.random.default_rng(seed)
+    groups, outcome = rng.integers(0, 3, 300), (rng.random(300) < 0.5).astype(float)
+    if ours:
+        return gap(outcome, groups, seed=seed)["gap"].verdict == "worse"
+    frame = MetricFrame(
+        metrics=lambda _, y: float(np.mean(y)), y_true=np.zeros(300), y_pred=outcome, sensitive_features=groups,
+        n_boot=50, ci_quantiles=[0.025, 0.975], random_state=seed,
+    )  # fmt: skip
+    return bool(frame.difference_ci()[0] > 0)
+
+
+def planner() -> dict:
+    """How many items a 5-point gap needs: METHODS' three cases."""
+    plans = {
+        "perfect": items_for_gap(0.05),
+        "94 % on 1,000": items_for_gap(0.05, accuracy=(0.94, 0.94), validation=1000),
+        "90 % on 200": items_for_gap(0.05, accuracy=(0.9, 0.9), validation=200),
+    }
+    return {name: plan.items for name, plan in plans.items()}
+
+
+def machine() -> dict:
+    """The processor and the versions behind the figures."""
+    model = platform.processor()
+    for line in Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else ():
+        if line.startswith("model name"):
+            model = line.split(":", 1)[1].strip()
+            break
+    return {"cpu": model, "cores": os.cpu_count(), "python": platform.python_version(), "numpy": np.__version__}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a tenth of the replications, nothing written")
+    quick = parser.parse_args().quick
+    few, many = (200, 2000) if quick else (2000, 20_000)
+    sections = {
+        "two_groups": (two_groups, many), "many_groups": (many_groups, few), "shift_alarm": (shift_alarm, few),
+        "planted_shift": (planted_shift, few), "gaps": (gap_verdicts, few, 10 if quick else 20),
+    }  # fmt: skip
+    report = {"command": "python benchmarks/bias_coverage.py", "machine": machine(), "nominal": 0.95}
+    report |= {"replications": {"two_groups": many, "others": few}, "planner": planner(), "cpu_seconds": 0}
+    with ProcessPoolExecutor(max_workers=os.cpu_count()) as pool:
+        running = {name: pool.submit(timed, *section) for name, section in sections.items()}
+        names = {future: name for name, future in running.items()}
+        for future in as_completed(names):
+            report[names[future]], seconds = future.result()
+            report["cpu_seconds"] += round(seconds)
+            print(f"{names[future]}: {seconds:.0f} s", flush=True)
+    if not quick:
+        RESULTS.mkdir(exist_ok=True)
+        (RESULTS / "bias_coverage.json").write_text(json.dumps(report, indent=1) + "\n")
+    show(report)
+    return 0
+
+
+def timed(section, *arguments) -> tuple:
+    """What a section returns, and the seconds of one core that it took."""
+    began = time.process_time()
+    return section(*arguments), time.process_time() - began
+
+
+def show(report: dict) -> None:
+    """The table."""
+    summary("One share, 120 cells", report["two_groups"], ("ours", "naive", "cleam", "swapped"))
+    summary("Planted shift .97 -> .92", report["planted_shift"], ("labels", "lang_reiczigel", "naive", "cleam"))
+    print("K groups at once")
+    for cell in report["many_groups"]:
+        line = "  K = {groups:2}, accuracy {accuracy}, n {n}, validation {validation}: ours {ours:.1%}, "
+        line += "100 labels {labels:.1%}, naive {naive:.1%}; true names, Goodman {exact:.1%}"
+        print(line.format(**cell))
+    print("Shift alarm")
+    for cell in report["shift_alarm"]:
+        line = "  share {share}, accuracy {accuracy}, n {n}, validation {validation}, labels {labels}: "
+        line += "false alarms {false_alarms:.1%}, power both {power_both:.1%}, one {power_one:.1%}"
+        print(line.format(**cell))
+    print("Gap verdicts")
+    for cell in report["gaps"]["cells"]:
+        print("  {groups:2} groups, n = {n:4}, gap {gap:.2f}: rejected {rejected:.1%}".format(**cell))
+    print("  fair models, fairlearn's difference_ci:", report["gaps"]["fairlearn"])
+    print("Items for a 5-point gap:", report["planner"])
+    print(f"{report['cpu_seconds']} s of one core on {report['machine']['cpu']}")
+
+
+def summary(title: str, cells: list[dict], names) -> None:
+    print(title)
+    for name in names:
+        values = [cell[name] for cell in cells]
+        print(
+            f"  {name:14} worst {min(values):6.1%}   mean {np.mean(values):6.1%}   best {max(values):6.1%}", flush=True
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

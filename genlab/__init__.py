@@ -1,0 +1,1 @@
+"""Autoencoders and generative models: trained, sampled and measured in one small house."""

@@ -1,0 +1,136 @@
+"""A model is a folder: weights in bf16 safetensors, `config.json` with recipe, figures and hash, and a card."""
+
+import dataclasses
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+from torch import nn
+
+from genlab.models import build
+
+SHELF = Path(__file__).resolve().parent.parent / "model_cards"
+WEIGHTS = "model.safetensors"
+LARGEST = 64 * 2**20  # bytes of weights that will be read
+SMALL = 4096  # buffers of up to this many numbers keep float32
+
+
+class CheckpointError(RuntimeError):
+    """A model folder cannot be used; the message says why and what to do."""
+
+
+def names(shelf: Path = SHELF) -> list[str]:
+    """Models on the shelf, in alphabetical order."""
+    return sorted(p.parent.name for p in shelf.glob("*/config.json"))
+
+
+def folder_of(name: str, shelf: Path = SHELF) -> Path:
+    """The folder of a model by its exact name.
+
+    Raises:
+        ValueError: no such model.
+    """
+    known = names(shelf)
+    if name not in known:
+        raise ValueError(f"Models are {', '.join(known) or 'none yet'}; {str(name)[:60]!r} was given.")
+    return shelf / name
+
+
+def read(folder: Path) -> dict[str, Any]:
+    """A model's `config.json`.
+
+    Raises:
+        CheckpointError: it is missing or not as `save` wrote it.
+    """
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{folder.name}: config.json cannot be read ({error}); get the folder again.") from None
+    needed = {"name", "recipe", "metrics", "weights_sha256"}
+    missing = needed - set(config) if isinstance(config, dict) else needed
+    if missing:
+        raise CheckpointError(f"{folder.name}: config.json lacks {', '.join(sorted(missing))}; get the folder again.")
+    return config
+
+
+def save(
+    model: nn.Module, folder: Path, *, name: str, recipe: dict[str, Any], trained_on: dict[str, Any]
+) -> dict[str, Any]:
+    """Write weights and `config.json`; figures of earlier weights are dropped. Returns the config."""
+    folder.mkdir(parents=True, exist_ok=True)
+    buffers = {key for key, _ in model.named_buffers()}
+    tensors = {}
+    for key, value in model.state_dict().items():
+        keep = not value.is_floating_point() or (key in buffers and value.numel() <= SMALL)
+        tensors[key] = (value if keep else value.to(torch.bfloat16)).detach().cpu().contiguous().clone()
+    raw = save_tensors(tensors, metadata={"format": "pt"})
+    config = {
+        "name": name,
+        "recipe": recipe,
+        "metrics": {},
+        "weights_sha256": hashlib.sha256(raw).hexdigest(),
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "trained_on": trained_on,
+        "versions": versions(),
+    }
+    write(folder / WEIGHTS, raw)
+    write_config(folder, config)
+    return config
+
+
+def write_config(folder: Path, config: dict[str, Any]) -> None:
+    """Write `config.json`, sorted, by temporary file and rename."""
+    text = json.dumps(config, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    write(folder / "config.json", text.encode())
+
+
+def write(path: Path, raw: bytes) -> None:
+    """Replace a file as a whole or not at all."""
+    partial = path.with_name(path.name + ".partial")
+    partial.write_bytes(raw)
+    os.replace(partial, path)
+
+
+def load(folder: Path, device: str | torch.device = "cpu") -> nn.Module:
+    """The model of a folder, ready to use: hash verified, loaded strictly, float32, `eval()`.
+
+    Raises:
+        CheckpointError: a file is missing, or the weights are not those that `config.json` describes.
+    """
+    config = read(folder)
+    path = folder / WEIGHTS
+    if not path.is_file() or path.stat().st_size > LARGEST:
+        raise CheckpointError(f"{config['name']}: {WEIGHTS} is missing or too large; get the folder again.")
+    raw = path.read_bytes()
+    if hashlib.sha256(raw).hexdigest() != config["weights_sha256"]:
+        raise CheckpointError(
+            f"{config['name']}: the weights are not those of config.json (sha256 differs); get the folder again."
+        )
+    try:
+        model = build(config["recipe"]["family"], config["recipe"]["model"])
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise CheckpointError(f"{config['name']}: the recipe builds no model ({error}).") from None
+    try:
+        model.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in load_tensors(raw).items()})
+    except (RuntimeError, SafetensorError) as error:
+        reason = str(error).strip().splitlines()[-1].strip()
+        raise CheckpointError(f"{config['name']}: the weights do not fit the model ({reason}).") from None
+    return model.to(device).eval().requires_grad_(False)
+
+
+def versions() -> dict[str, str]:
+    """Versions of what decides a model's numbers."""
+    import platform
+
+    return {"python": platform.python_version(), "torch": torch.__version__.split("+")[0]}
+
+
+def plain(recipe: Any) -> dict[str, Any]:
+    """A recipe as JSON holds it: tuples become lists."""
+    return json.loads(json.dumps(dataclasses.asdict(recipe)))

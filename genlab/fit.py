@@ -1,0 +1,128 @@
+"""The one training loop: a generator of Progress, so that a shell prints it, a tab plots it, a test takes three."""
+
+import copy
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from genlab.models.contract import Batch
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run stands after `step` of `steps`; losses by name; seconds it has trained, over all its processes."""
+
+    step: int
+    steps: int
+    losses: dict[str, float]
+    seconds: float
+
+
+class Batches:
+    """Batch `t` of an endless shuffled walk through the data, the same for the same seed.
+
+    Args:
+        items: array or tensor of n rows; uint8 is scaled to [0, 1].
+        labels: int64, (n,).
+    """
+
+    def __init__(self, items, labels, *, batch: int, seed: int = 0, device: str | torch.device = "cpu"):
+        self.items, self.labels = torch.as_tensor(items).to(device), torch.as_tensor(labels).to(device)
+        self.batch, self.seed, self.device = min(batch, len(self.items)), seed, device
+        self._epoch, self._order = -1, None
+
+    def __getitem__(self, t: int) -> Batch:
+        per_epoch = len(self.items) // self.batch
+        epoch, within = divmod(t, per_epoch)
+        if epoch != self._epoch:
+            order = np.random.default_rng((self.seed, epoch)).permutation(len(self.items))
+            self._epoch, self._order = epoch, torch.from_numpy(order).to(self.device)
+        rows = self._order[within * self.batch : (within + 1) * self.batch]
+        items = self.items[rows]
+        return Batch(items.float() / 255 if items.dtype == torch.uint8 else items, self.labels[rows])
+
+
+def fit(
+    model: nn.Module,
+    batches: Batches,
+    *,
+    steps: int,
+    lr: float,
+    ema: float = 0.999,
+    seed: int = 0,
+    resume: Path | None = None,
+    every: int = 1,
+    save_seconds: float = 120.0,
+) -> Iterator[Progress]:
+    """Train the model in place, yielding Progress every `every` steps; at the end it holds its moving average.
+
+    The random numbers of step t depend on (seed, t) alone and the global state is put back after each
+    step; with `resume`, a killed run goes on from its last save to the same weights, bit for bit on the
+    same machine, versions and thread count.
+
+    Args:
+        ema: decay of the exponential moving average of the weights (0: none), warmed up over the first steps.
+        resume: file that the state is kept in; removed at the end.
+        save_seconds: time between saves.
+    """
+    step, average = model.trainer(lr), copy.deepcopy(model) if ema else None
+    done, earlier = 0, 0.0
+    if resume and resume.exists():
+        state = torch.load(resume, map_location="cpu", weights_only=True)
+        model.load_state_dict(state["model"])
+        step.load_state_dict(state["step"])
+        if average is not None:
+            average.load_state_dict(state["average"])
+        done, earlier = state["done"], state["seconds"]
+    started = saved = time.monotonic()
+    model.train()
+    device = next(model.parameters()).device
+    for t in range(done, steps):
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+            torch.manual_seed(seed * 1_000_003 + t)
+            losses = step(batches[t], t / steps)
+        if average is not None:
+            blend(average, model, min(ema, (1 + t) / (10 + t)))
+        if resume and time.monotonic() - saved > save_seconds:
+            save_state(resume, {
+                "model": model.state_dict(), "step": step.state_dict(), "done": t + 1,
+                "seconds": earlier + time.monotonic() - started,
+                "average": average.state_dict() if average is not None else {},
+            })  # fmt: skip
+            saved = time.monotonic()
+        if (t + 1) % every == 0 or t + 1 == steps:
+            numbers = {name: float(value) for name, value in losses.items()}
+            yield Progress(t + 1, steps, numbers, earlier + time.monotonic() - started)
+    if average is not None:
+        model.load_state_dict(average.state_dict())
+    model.eval()
+    if resume:
+        resume.unlink(missing_ok=True)
+
+
+@torch.no_grad()
+def blend(average: nn.Module, model: nn.Module, decay: float) -> None:
+    """average <- decay * average + (1 - decay) * model; counters are copied."""
+    pairs = zip(average.state_dict().values(), model.state_dict().values(), strict=True)
+    floats, others = [], []
+    for a, b in pairs:
+        (floats if a.is_floating_point() else others).append((a, b))
+    if floats:
+        olds, news = zip(*floats, strict=True)
+        torch._foreach_lerp_(list(olds), list(news), 1 - decay)
+    for a, b in others:
+        a.copy_(b)
+
+
+def save_state(path: Path, state: dict) -> None:
+    """Write by temporary file and rename, so that a cut never leaves half a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    torch.save(state, partial)
+    os.replace(partial, path)

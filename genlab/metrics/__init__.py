@@ -1,0 +1,1 @@
+"""Measurements that need a model; what works on arrays of features alone is in `audits/quality`."""

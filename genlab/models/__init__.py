@@ -1,0 +1,30 @@
+"""The families. A new one is one file beside these and one line in `FAMILIES`."""
+
+from typing import Any
+
+from torch import nn
+
+from genlab.models.gan import GAN
+from genlab.models.judge import Judge
+from genlab.models.vae import VAE
+
+FAMILIES: dict[str, type[nn.Module]] = {
+    "vae": VAE,
+    "gan": GAN,
+    "judge": Judge,
+}
+
+
+def build(family: str, arguments: dict[str, Any]) -> nn.Module:
+    """An untrained model; lists become the tuples that JSON cannot hold.
+
+    Raises:
+        ValueError: the family or one of its arguments is unknown or out of range.
+    """
+    if family not in FAMILIES:
+        raise ValueError(f"Families are {', '.join(FAMILIES)}; {family!r} was given.")
+    tuples = {key: tuple(value) if isinstance(value, list) else value for key, value in arguments.items()}
+    try:
+        return FAMILIES[family](**tuples)
+    except TypeError as error:
+        raise ValueError(f"{family}: {error}") from None

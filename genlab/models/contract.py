@@ -1,0 +1,137 @@
+"""What a model can do: small protocols, and the knobs a visitor may turn."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+
+from genlab.seeds import Seeds
+
+Images = Tensor  # (n, c, h, w), float32 in [0, 1]
+Labels = Tensor  # (n,), int64 class numbers
+
+
+class Batch(NamedTuple):
+    """Training items on the training device: images (b, c, h, w) in [0, 1], or codes (b, d); labels (b,)."""
+
+    items: Tensor
+    labels: Tensor
+
+
+class Step(Protocol):
+    """One optimisation step of one family, with its optimisers inside."""
+
+    def __call__(self, batch: Batch, fraction: float) -> dict[str, Tensor]:
+        """Learn from a batch; `fraction` of the run, in [0, 1), is over. Returns detached scalars by name."""
+
+    def state_dict(self) -> dict[str, Any]: ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> None: ...
+
+
+@runtime_checkable
+class Trainable(Protocol):
+    """Learns from batches."""
+
+    def trainer(self, lr: float) -> Step: ...
+
+
+@runtime_checkable
+class Generator(Protocol):
+    """Draws new items."""
+
+    shape: tuple[int, ...]
+    classes: int  # 0 when unconditional
+    Knobs: type
+
+    def sample(self, seeds: Seeds, labels: Labels | None = None, knobs: Any = None) -> Images: ...
+
+
+@runtime_checkable
+class Autoencoder(Protocol):
+    """Maps items to codes (n, d), the posterior mean unless seeds ask for a draw, and back."""
+
+    def encode(self, images: Images, *, seeds: Seeds | None = None) -> Tensor: ...
+
+    def decode(self, codes: Tensor, *, seeds: Seeds | None = None) -> Images: ...
+
+
+@runtime_checkable
+class Likelihood(Protocol):
+    """Gives a lower bound on, or the value of, log p(x) in nats an item, (n,)."""
+
+    def log_prob(self, images: Images, seeds: Seeds, *, k: int = 1) -> Tensor: ...
+
+
+@runtime_checkable
+class Classifier(Protocol):
+    """Names the class of an item, and gives the features its decision rests on."""
+
+    def logits(self, images: Images) -> Tensor: ...
+
+    def features(self, images: Images) -> Tensor: ...
+
+
+CAPABILITIES = {
+    "generate": Generator,
+    "autoencode": Autoencoder,
+    "likelihood": Likelihood,
+    "classify": Classifier,
+}
+
+
+def capabilities(model: object) -> tuple[str, ...]:
+    """Names of the protocols that the model satisfies."""
+    return tuple(name for name, protocol in CAPABILITIES.items() if isinstance(model, protocol))
+
+
+def knob(default: float | str, low: float | None = None, high: float | None = None, *, help: str, choices=()):
+    """A dataclass field that a visitor may set: a number in [low, high], or one of `choices`."""
+    return dataclasses.field(
+        default=default, metadata={"low": low, "high": high, "help": help, "choices": tuple(choices)}
+    )
+
+
+def check_knobs(kind: type, values: Mapping[str, Any] | None) -> Any:
+    """An instance of a model's Knobs from named values.
+
+    Raises:
+        ValueError: a name is unknown, or a value is out of its range.
+    """
+    fields = {f.name: f for f in dataclasses.fields(kind)}
+    checked = {}
+    for name, value in (values or {}).items():
+        if name not in fields:
+            raise ValueError(f"Knobs of this model are {', '.join(fields)}; {str(name)[:40]!r} was given.")
+        spec = fields[name].metadata
+        if spec["choices"]:
+            if value not in spec["choices"]:
+                raise ValueError(f"{name} is one of {', '.join(spec['choices'])}; {str(value)[:40]!r} was given.")
+            checked[name] = value
+            continue
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not number or not spec["low"] <= value <= spec["high"]:
+            allowed = f"a number from {spec['low']:g} to {spec['high']:g}"
+            raise ValueError(f"{name} is {allowed}; {str(value)[:40]!r} was given.")
+        checked[name] = float(value)
+    return kind(**checked)
+
+
+def check_labels(labels: Labels | None, seeds: Seeds, classes: int) -> Labels | None:
+    """Labels for every seed: those given, else one drawn from each item's own stream.
+
+    Raises:
+        ValueError: as many labels as seeds are needed, each below `classes`.
+    """
+    if classes == 0:
+        if labels is not None:
+            raise ValueError("This model has no classes: leave the label out.")
+        return None
+    if labels is None:
+        return (seeds.rand(1)[:, 0] * classes).long().clamp(max=classes - 1)
+    labels = torch.as_tensor(labels, dtype=torch.long, device=seeds.device)
+    if labels.shape != (len(seeds),) or (len(seeds) and not 0 <= int(labels.min()) <= int(labels.max()) < classes):
+        raise ValueError(f"One class number from 0 to {classes - 1} a seed is needed: {len(seeds)} of them.")
+    return labels

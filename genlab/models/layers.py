@@ -1,0 +1,121 @@
+"""Blocks that more than one family uses."""
+
+import math
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+MICRO_BATCH = 16
+
+
+def in_micro_batches(function: Callable[..., Tensor], *inputs: Tensor | None, size: int = MICRO_BATCH) -> Tensor:
+    """Apply a network to padded batches of one fixed size, so that no item depends on its neighbours.
+
+    Args:
+        function: maps tensors of `size` rows to one tensor of `size` rows.
+        inputs: tensors of n rows each, or None, which is passed on.
+    """
+    n = next(len(x) for x in inputs if x is not None)
+    parts = []
+    for start in range(0, max(n, 1), size):
+        rows = [None if x is None else x[start : start + size] for x in inputs]
+        kept = next(len(x) for x in rows if x is not None)
+        parts.append(function(*[None if x is None else pad_rows(x, size) for x in rows])[:kept])
+    return torch.cat(parts)
+
+
+def pad_rows(x: Tensor, size: int) -> Tensor:
+    """`x` with rows of zeros appended up to `size`."""
+    return x if len(x) == size else torch.cat([x, x.new_zeros(size - len(x), *x.shape[1:])])
+
+
+class Residual(nn.Module):
+    """Residual block of two 3x3 convolutions without normalisation; it starts as the identity (Child 2021, VDVAE)."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.conv1, self.conv2 = (nn.Conv2d(channels, channels, 3, padding=1) for _ in range(2))
+        nn.init.zeros_(self.conv2.weight)
+        nn.init.zeros_(self.conv2.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.conv2(F.relu(self.conv1(F.relu(x))))
+
+
+def shift(images: Tensor, reach: int, *, fill: str = "replicate") -> Tensor:
+    """Move each item by its own whole number of pixels, up to `reach` each way.
+
+    What comes in at the border is edge pixels, or zeros with `fill="constant"`.
+    """
+    if not reach:
+        return images
+    n, _, height, width = images.shape
+    device = images.device
+    padded = F.pad(images, (reach,) * 4, mode=fill).permute(0, 2, 3, 1)
+    top, left = (torch.randint(2 * reach + 1, (n, 1), device=device) for _ in range(2))
+    rows, columns = top + torch.arange(height, device=device), left + torch.arange(width, device=device)
+    item = torch.arange(n, device=device)[:, None, None]
+    return padded[item, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+
+
+def sinusoid(t: Tensor, width: int, longest: float = 1000.0) -> Tensor:
+    """Sine and cosine features of times in [0, 1], (n,) -> (n, width) (Vaswani et al. 2017, section 3.5)."""
+    half = width // 2
+    rates = torch.exp(-math.log(longest) * torch.arange(half, device=t.device, dtype=torch.float32) / half)
+    angles = t.float()[:, None] * longest * rates
+    return torch.cat([angles.sin(), angles.cos()], dim=1)
+
+
+def cosine(fraction: float, warm_up: float = 0.02, final: float = 0.01) -> float:
+    """Learning-rate factor: a linear rise over `warm_up` of the run, then half a cosine down to `final`."""
+    if fraction < warm_up:
+        return max(fraction / warm_up, 0.01)
+    return final + (1 - final) * 0.5 * (1 + math.cos(math.pi * (fraction - warm_up) / (1 - warm_up)))
+
+
+class Descent:
+    """A training step over one loss and one Adam optimiser: the usual case.
+
+    Args:
+        network: the module that learns.
+        loss: (batch, fraction) -> (scalar to descend, scalars to report).
+        lr: the highest learning rate; its course is `schedule`.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        loss: Callable[..., tuple[Tensor, dict[str, Tensor]]],
+        *,
+        lr: float,
+        schedule: Callable[[float], float] = cosine,
+        weight_decay: float = 0.0,
+        betas: tuple[float, float] = (0.9, 0.99),
+        clip: float = 0.0,
+    ):
+        self.network, self.loss, self.lr, self.schedule, self.clip = network, loss, lr, schedule, clip
+        parameters = [p for p in network.parameters() if p.requires_grad]
+        decayed = [p for p in parameters if p.ndim > 1]
+        plain = [p for p in parameters if p.ndim <= 1]
+        groups = [{"params": decayed, "weight_decay": weight_decay}, {"params": plain, "weight_decay": 0.0}]
+        self.optimiser = torch.optim.AdamW(groups, lr=lr, betas=betas, fused=True)
+
+    def __call__(self, batch, fraction: float) -> dict[str, Tensor]:
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.lr * self.schedule(fraction)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss, reported = self.loss(batch, fraction)
+        loss.backward()
+        if self.clip:
+            parameters = [p for g in self.optimiser.param_groups for p in g["params"]]
+            reported["gradient"] = nn.utils.clip_grad_norm_(parameters, self.clip)
+        self.optimiser.step()
+        return {"loss": loss.detach(), **reported}
+
+    def state_dict(self) -> dict:
+        return self.optimiser.state_dict()
+
+    def load_state_dict(self, state: dict) -> None:
+        self.optimiser.load_state_dict(state)

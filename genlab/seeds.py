@@ -1,0 +1,59 @@
+"""One random stream per sample: item i depends on seed i and on nothing else."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+LARGEST = 2**63 - 1
+
+
+class Seeds:
+    """The random numbers of a request, one independent stream an item.
+
+    Numbers are drawn on the CPU and moved, so every device starts from the same noise, and the
+    global random state never moves. Successive calls continue each item's own stream.
+
+    Args:
+        seeds: one integer in [0, 2**63 - 1] an item.
+        device: where the drawn tensors are put.
+
+    Raises:
+        ValueError: a seed is not a whole number in the range.
+    """
+
+    def __init__(self, seeds: Sequence[int], device: str | torch.device = "cpu"):
+        self.seeds = tuple(check_seed(s) for s in seeds)
+        self.device = torch.device(device)
+        self._streams = [torch.Generator().manual_seed(s) for s in self.seeds]
+
+    @classmethod
+    def count_from(cls, seed: int, count: int, device: str | torch.device = "cpu") -> "Seeds":
+        """Item i of a request gets `seed + i`."""
+        return cls(range(check_seed(seed), check_seed(seed) + count), device)
+
+    def __len__(self) -> int:
+        return len(self.seeds)
+
+    def randn(self, *shape: int) -> Tensor:
+        """Standard normal numbers, (n, *shape), float32."""
+        return self._draw(torch.randn, shape)
+
+    def rand(self, *shape: int) -> Tensor:
+        """Uniform numbers in [0, 1), (n, *shape), float32."""
+        return self._draw(torch.rand, shape)
+
+    def _draw(self, draw, shape: tuple[int, ...]) -> Tensor:
+        if not self._streams:
+            return torch.empty(0, *shape, device=self.device)
+        return torch.stack([draw(shape, generator=g) for g in self._streams]).to(self.device)
+
+
+def check_seed(seed: object) -> int:
+    """The seed as an int, or one sentence why it cannot be one."""
+    whole = isinstance(seed, int) and not isinstance(seed, bool)
+    if isinstance(seed, float) and seed.is_integer():
+        seed, whole = int(seed), True
+    if not whole or not 0 <= seed <= LARGEST:
+        raise ValueError(f"The seed must be a whole number from 0 to 2^63 - 1; {str(seed)[:40]!r} was given.")
+    return int(seed)

@@ -1,0 +1,273 @@
+"""Measure a model again: every figure of a card comes out of here.
+
+Distances are taken in the features of the data set's own judge, 10,000 generated items against the
+10,000 test items, with the distance of 10,000 training items as the floor.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from audits.privacy import nearest_copies, nearest_distance_ratio
+from audits.quality import class_shares, frechet_finding, kernel_distance, neighbour_findings, prdc
+from audits.report import Finding
+from genlab.data import Data, load
+from genlab.device import serving_device
+from genlab.metrics.baselines import BASELINES, baseline
+from genlab.metrics.likelihood import bits_per_dimension
+from genlab.metrics.usefulness import accuracy_on_real
+from genlab.models.contract import capabilities
+from genlab.seeds import Seeds
+from genlab.studio import shelf
+
+COUNT, FEW = 10_000, 2_000  # items of a full and of a quick measurement
+TAUGHT = 20_000  # items that the classifier of `accuracy_on_real` learns from
+DRAWS = 16  # of the importance-weighted bound
+FIRST_SEED = 1_000_000  # evaluation draws from here on, away from the seeds that visitors try first
+Figure = dict[str, Any]
+
+
+def evaluate(name: str, *, quick: bool = False, progress: Callable[[str], None] | None = None) -> dict[str, Figure]:
+    """Figures of a model by name: {"value", "low", "high", "n", "floor", "unit", "command"} each.
+
+    Intervals are at 95 %. The same weights, versions and machine give the same figures.
+
+    Args:
+        quick: only figures that do not depend on the number of items, on fewer of them.
+        progress: told the name of each figure as it is begun.
+
+    Raises:
+        ValueError: no such model. CheckpointError: it or its judge is damaged.
+    """
+    model, config = shelf.model(name), shelf.config_of(name)
+    able = capabilities(model)
+    data = config["recipe"]["data"]
+    command = f"python -m genlab evaluate {name}" + (" --quick" if quick else "")
+    figures: dict[str, Figure] = {}
+    begun: set[str] = set()
+    parts = []
+    if "classify" in able:
+        parts.append(judge_figures(model, data, quick=quick))
+    if "likelihood" in able and getattr(model, "likelihood", "logistic") == "logistic":
+        parts.append(likelihood_figures(model, load(data, "test"), quick=quick))
+    if "autoencode" in able:
+        parts.append(autoencoder_figures(model, load(data, "test"), quick=quick))
+    if "generate" in able:
+        parts.append(generator_figures(model, data, quick=quick))
+    for part in parts:
+        for key, figure in part:
+            if progress and key not in begun:
+                begun.add(key)
+                progress(key)
+            if figure is not None:
+                figures[key] = figure | {"command": command}
+    return figures
+
+
+def from_finding(finding: Finding, floor: float | None = None) -> Figure:
+    """A Finding as a figure of a card."""
+    return {
+        "value": finding.value,
+        "low": finding.low,
+        "high": finding.high,
+        "n": finding.n,
+        "floor": finding.floor if floor is None else floor,
+        "unit": finding.unit,
+    }
+
+
+def mean_figure(values: np.ndarray, unit: str) -> Figure:
+    """The mean of independent values with its normal 95 % interval."""
+    value, half = float(np.mean(values)), 1.96 * float(np.std(values, ddof=1)) / len(values) ** 0.5
+    return {"value": value, "low": value - half, "high": value + half, "n": len(values), "floor": None, "unit": unit}
+
+
+def share_figure(hits: int, n: int, unit: str = "share", floor: float | None = None) -> Figure:
+    """A share with Wilson's interval."""
+    from statsmodels.stats.proportion import proportion_confint
+
+    low, high = proportion_confint(hits, n, method="wilson")
+    return {"value": hits / n, "low": float(low), "high": float(high), "n": n, "floor": floor, "unit": unit}
+
+
+# ---- the judge, and what its distances are compared with
+
+
+def judge_of(data: str) -> nn.Module:
+    """The judge of a data set, `judge-<data>`."""
+    return shelf.model(f"judge-{data}")
+
+
+def features(judge: nn.Module, items: np.ndarray | Tensor) -> np.ndarray:
+    """Judge's features, (n, width), float64, of items in [0, 1] or uint8."""
+    tensor = torch.as_tensor(items).to(next(judge.parameters()).device)
+    parts = [judge.features(p.float() / 255 if p.dtype == torch.uint8 else p) for p in tensor.split(2048)]
+    return torch.cat(parts).double().cpu().numpy()
+
+
+def predictions(judge: nn.Module, found: np.ndarray) -> np.ndarray:
+    """Class numbers that the judge reads off its own features."""
+    device = next(judge.parameters()).device
+    return judge.head(torch.nn.functional.silu(torch.as_tensor(found).float().to(device))).argmax(1).cpu().numpy()
+
+
+def judge_figures(judge: nn.Module, data: str, *, quick: bool) -> Iterator[tuple[str, Figure | None]]:
+    """Accuracy; unless quick, the floor and the trivial generators in this judge's distance."""
+    test = load(data, "test")
+    yield "test_accuracy", None
+    found = features(judge, test.items)
+    yield "test_accuracy", share_figure(int((predictions(judge, found) == test.labels).sum()), len(test), "accuracy")
+    if quick:
+        return
+    train = load(data)
+    key = f"{data}_fid"
+    own = features(judge, train.items[:COUNT])
+    yield f"{key}_floor", from_finding(frechet_finding(found, own))
+    unit = "accuracy on real test items"
+    yield "taught_by_real", None
+    taught = train.items[:TAUGHT].astype(np.float32) / 255
+    right = accuracy_on_real(taught, train.labels[:TAUGHT], test)
+    yield "taught_by_real", share_figure(round(right * len(test)), len(test), unit)
+    floor = frechet_finding(found, own).value
+    for name in BASELINES:
+        yield f"{key}_{name}", None
+        items, labels = baseline(name, train, count=TAUGHT)
+        made = features(judge, items[:COUNT])
+        yield f"{key}_{name}", from_finding(frechet_finding(found, made, floor=floor))
+        if name != "noise":
+            yield f"taught_by_{name}", None
+            right = accuracy_on_real(items, labels, test)
+            yield f"taught_by_{name}", share_figure(round(right * len(test)), len(test), unit)
+
+
+# ---- likelihood and reconstruction
+
+
+def likelihood_figures(model: nn.Module, test: Data, *, quick: bool) -> Iterator[tuple[str, Figure | None]]:
+    """Bits per dimension on test items: the evidence lower bound, and the importance-weighted one."""
+    images = on_device(model, test.items[: FEW // 2 if quick else COUNT])
+    for key, k in (("bits_per_dim_elbo", 1), (f"bits_per_dim_iw{DRAWS}", DRAWS)):
+        if quick and k > 1:
+            continue
+        yield key, None
+        bits = bits_per_dimension(model, images, k=k).cpu().numpy()
+        yield key, mean_figure(bits, f"bits/dim, bound with k = {k}")
+
+
+def autoencoder_figures(model: nn.Module, test: Data, *, quick: bool) -> Iterator[tuple[str, Figure | None]]:
+    """Peak signal-to-noise ratio of test items after encoding and decoding."""
+    images = on_device(model, test.items[:FEW])
+    yield "reconstruction_psnr", None
+    error = (model.reconstruct(images) - images).square().flatten(1).mean(1).clamp(min=1e-10)
+    yield "reconstruction_psnr", mean_figure((-10 * error.log10()).cpu().numpy(), "dB")
+
+
+def on_device(model: nn.Module, items: np.ndarray) -> Tensor:
+    """uint8 items as images in [0, 1] where the model is."""
+    return torch.from_numpy(items).to(next(model.parameters()).device).float() / 255
+
+
+# ---- generated sets
+
+
+def draw(model: nn.Module, count: int, *, seed: int = FIRST_SEED, **knobs: Any) -> tuple[np.ndarray, np.ndarray]:
+    """`count` items, float32 (n, c, h, w), and labels i mod classes; knobs left out keep the model's defaults."""
+    device = next(model.parameters()).device
+    turned = dataclasses.replace(default_knobs(model), **knobs)
+    labels = torch.arange(count, device=device) % max(model.classes, 1)
+    parts = []
+    for start in range(0, count, 512):
+        part = labels[start : start + 512]
+        seeds = Seeds.count_from(seed + start, len(part), device)
+        parts.append(model.sample(seeds, part if model.classes else None, turned).cpu().numpy())
+    return np.concatenate(parts), labels.cpu().numpy()
+
+
+def default_knobs(model: nn.Module) -> Any:
+    """The knobs that a visitor starts with."""
+    return model.Knobs(**shelf.default_knobs(model))
+
+
+def generator_figures(model: nn.Module, data: str, *, quick: bool) -> Iterator[tuple[str, Figure | None]]:
+    """Distances, neighbours, shares, copies and what samples teach."""
+    count = FEW if quick else COUNT
+    judge, test, train = judge_of(data), load(data, "test"), load(data)
+    key = f"{data}_fid"
+    yield key, None
+    real, own = features(judge, test.items), features(judge, train.items[:COUNT])
+    items, labels = draw(model, count)
+    made = features(judge, items)
+    kernel_floor = kernel_distance(real, own).value
+    yield "kernel_distance", from_finding(kernel_distance(real, made, floor=kernel_floor))
+    if model.classes:
+        told = predictions(judge, made)
+        shares = class_shares(told, classes=list(test.names))
+        yield "largest_share_deviation", from_finding(shares["largest deviation"])
+        yield "label_obeyed", share_figure(int((told == labels).sum()), count, "share of items read as asked")
+    if quick:
+        return
+    floor = frechet_finding(real, own).value
+    whole = frechet_finding(real, made, floor=floor)
+    yield key, from_finding(whole)
+    for finding in neighbour_findings(real, made, floor=prdc(real, own)):
+        yield finding.name, from_finding(finding)
+    mixture = features(judge, baseline("mixture", train, count=TAUGHT)[0][:COUNT])
+    against = frechet_finding(real, mixture)
+    yield f"{key}_over_mixture", ratio_figure(whole, against, floor / against.value)
+    if hasattr(model, "draw_codes"):
+        yield from prior_figures(model, judge, real, data, floor=floor)
+    yield "nearest_distance_ratio", None
+    flat, held = items[:FEW].reshape(FEW, -1), test.items[:FEW].reshape(FEW, -1) / 255
+    known = train.items.reshape(len(train), -1).astype(np.float32) / 255
+    yield "nearest_distance_ratio", from_finding(nearest_distance_ratio(flat, known, held), floor=1.0)
+    yield "near_copies", from_finding(nearest_copies(flat, known, held))
+    if model.classes:
+        yield "taught_by_samples", None
+        taught, told = draw(model, TAUGHT)
+        right = accuracy_on_real(taught, told, test, device=serving_device())
+        yield (
+            "taught_by_samples",
+            share_figure(round(right * len(test)), len(test), "accuracy on real test items"),
+        )
+
+
+def ratio_figure(value: Finding, against: Finding, floor: float) -> Figure:
+    """One distance over another, with the interval that their extremes allow."""
+    return {
+        "value": value.value / against.value,
+        "low": value.low / against.high,
+        "high": value.high / against.low,
+        "n": min(value.n, against.n),
+        "floor": floor,
+        "unit": "ratio",
+    }
+
+
+def prior_figures(
+    model: nn.Module, judge: nn.Module, real: np.ndarray, data: str, *, floor: float
+) -> Iterator[tuple[str, Figure | None]]:
+    """A VAE's priors against its ceiling: codes of training items, decoded in the same way."""
+    key = f"{data}_fid"
+    found = {}
+    for name, knobs in (
+        ("unguided", {"prior": "flow", "guidance": 1.0}),
+        ("mixture_prior", {"prior": "mixture"}),
+        ("normal_prior", {"prior": "normal"}),
+    ):
+        yield f"{key}_{name}", None
+        found[name] = frechet_finding(real, features(judge, draw(model, COUNT, **knobs)[0]), floor=floor)
+        yield f"{key}_{name}", from_finding(found[name])
+    yield f"{key}_aggregate", None
+    train, detail = load(data), default_knobs(model).detail
+    parts = []
+    for start in range(0, COUNT, 512):
+        images = on_device(model, train.items[start : min(start + 512, COUNT)])
+        seeds = Seeds.count_from(FIRST_SEED + start, len(images), images.device)
+        parts.append(model.decode(model.encode(images, seeds=seeds), seeds=seeds, detail=detail))
+    aggregate = frechet_finding(real, features(judge, torch.cat(parts)), floor=floor)
+    yield f"{key}_aggregate", from_finding(aggregate)
+    yield f"{key}_unguided_over_aggregate", ratio_figure(found["unguided"], aggregate, 1.0)

@@ -1,0 +1,107 @@
+"""Make a file again from the claim inside it, and compare."""
+
+import numpy as np
+
+from audits.provenance import Claim, Sealed, content_digest, read_claim
+from genlab.studio import generate, shelf, uploads, walk
+from genlab.studio.decode import decode
+from genlab.studio.encode import Encoded, parsed
+from genlab.studio.shelf import Entry, StudioError
+
+TOLERANCE = 1  # of 255: what another machine or version may differ by
+
+
+def regenerate(media: bytes) -> Sealed:
+    """The file that the claim inside `media` describes, made again.
+
+    Raises:
+        ValueError: one sentence: there is no claim, the model is unknown or has other weights now, or the
+            pixels are not those that the claim's settings give.
+    """
+    if not isinstance(media, bytes) or not media:
+        raise StudioError("No file was uploaded: choose one that was made here.")
+    claim = read_claim(media)
+    if claim is None:
+        raise StudioError("This file carries no claim: it was not made here, or its claim was removed.")
+    if claim.action not in ACTIONS:
+        raise StudioError(f"This file was made by {claim.action[:40]!r}, which cannot be repeated here.")
+    if claim.model not in shelf.names():
+        raise StudioError(f"The file's claim names the model {claim.model[:60]!r}, which is not on this shelf.")
+    known = shelf.entry(claim.model)
+    if claim.weights != known.weights:
+        raise StudioError(
+            f"The file was made with other weights of {known.name} ({claim.weights[:12]!r} and not "
+            f"{known.weights[:12]!r}), so it cannot be made again here."
+        )
+    again = ACTIONS[claim.action](known, claim)
+    _compare(media, again)
+    return again
+
+
+def _generated(known: Entry, claim: Claim) -> Sealed:
+    count = claim.inputs.get("sheet")
+    if count is None:
+        return generate.generate(
+            known.name, label=claim.inputs.get("label"), seed=claim.seed, count=1, knobs=claim.knobs
+        ).pictures[0]
+    size, offset = (_whole(claim.inputs.get(key, "0"), key) for key in ("sheet", "offset"))
+    made = generate.generate(
+        known.name,
+        label=claim.inputs.get("label"),
+        seed=claim.seed - offset,
+        count=size,
+        knobs=claim.knobs,
+        offset=offset,
+    )
+    return made.sheet
+
+
+def _decoded(known: Entry, claim: Claim) -> Sealed:
+    return decode(known.name, parsed(claim.knobs.get("code")), origin=claim.inputs.get("from", ""))
+
+
+def _walked(known: Entry, claim: Claim) -> Sealed:
+    start = Encoded(tuple(parsed(claim.knobs.get("start"))), claim.inputs.get("from", ""))
+    end = Encoded(tuple(parsed(claim.knobs.get("end"))), claim.inputs.get("to", ""))
+    form = claim.inputs.get("form")
+    if form not in walk.FORMS:
+        raise StudioError(f"The claim's form is one of {', '.join(walk.FORMS)}; {str(form)[:40]!r} was given.")
+    made = walk.walk(known.name, start, end, frames=claim.knobs.get("frames"), path=str(claim.knobs.get("path")))
+    return getattr(made, form)
+
+
+ACTIONS = {"generate": _generated, "decode": _decoded, "walk": _walked}
+
+
+def _whole(text: str, what: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise StudioError(f"The claim's {what} is not a whole number.")
+    return int(text)
+
+
+def _compare(media: bytes, again: Sealed) -> None:
+    """Raise StudioError where a PNG's pixels differ by more than machines do; other files, where any byte does."""
+    if content_digest(media) == content_digest(again.media):
+        return
+    if again.media_type != "image/png":
+        raise StudioError("The file's content is not what its claim's settings give here: it was changed since.")
+    given = np.asarray(uploads.open_picture(media), np.int16)
+    made = np.asarray(uploads.open_picture(again.media), np.int16)
+    if given.shape != made.shape:
+        raise StudioError("The picture's size is not what its claim's settings give: it was changed since.")
+    largest = int(np.abs(given - made).max())
+    if largest > TOLERANCE:
+        raise StudioError(
+            f"The pixels are not those that the claim's settings give (largest difference {largest} of 255): "
+            "the picture was changed since, or its claim was."
+        )
+
+
+def describe(claim: Claim) -> str:
+    """A claim in one line of words, for captions."""
+    parts = [claim.model, claim.action]
+    if claim.action == "generate":
+        parts += [f"seed {claim.seed}", claim.inputs.get("label", "")]
+    else:
+        parts += [claim.inputs.get("from", ""), claim.inputs.get("to", "")]
+    return ", ".join(part for part in parts if part)

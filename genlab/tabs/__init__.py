@@ -1,0 +1,1 @@
+"""What a visitor wants to do, one file each. The only place, with app.py, that knows gradio."""

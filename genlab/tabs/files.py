@@ -1,0 +1,32 @@
+"""Sealed media to files that the page can show, byte for byte, and uploads to paths."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from gradio.processing_utils import save_bytes_to_cache
+from gradio.utils import get_upload_folder
+
+from audits.provenance import Sealed
+
+SUFFIXES = {"image/png": ".png", "image/gif": ".gif", "video/mp4": ".mp4"}
+
+
+def stored(sealed: Sealed, name: str) -> str:
+    """The path of a file with exactly the sealed bytes, in the folder that the page may read."""
+    return stored_bytes(sealed.media, name if Path(name).suffix else name + SUFFIXES[sealed.media_type])
+
+
+def stored_bytes(content: bytes, name: str) -> str:
+    """The path of a file with these bytes; the folder is named by their hash, the file as given."""
+    folder = get_upload_folder()
+    os.makedirs(folder, exist_ok=True)
+    return save_bytes_to_cache(content, name, folder)
+
+
+def uploaded_path(payload: Any) -> str | None:
+    """The path inside an upload as the page sends it; the server has checked that it lies among the uploads."""
+    if isinstance(payload, list):
+        payload = payload[0] if payload else None
+    path = payload.get("path") if isinstance(payload, dict) else payload
+    return path if isinstance(path, str) else None

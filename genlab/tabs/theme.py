@@ -1,0 +1,211 @@
+"""How the app looks: one theme for light and dark, system fonts, every pair of colours at 4.5:1 or better."""
+
+import gradio as gr
+from gradio.themes.utils import colors, sizes
+
+TEAL = colors.Color(
+    name="lagoon",
+    c50="#eefaf8", c100="#d3f2ee", c200="#a8e5de", c300="#74d2c9", c400="#43b8af",
+    c500="#1f9a92", c600="#0f7d77", c700="#0b6560", c800="#0a504d", c900="#093f3d", c950="#04211f",
+)  # fmt: skip
+INK = colors.Color(
+    name="slate-green",
+    c50="#f6f8f7", c100="#edf1ef", c200="#dce3e0", c300="#c2ccc8", c400="#93a19c",
+    c500="#66756f", c600="#4b5954", c700="#38443f", c800="#222b29", c900="#161d1c", c950="#0d1213",
+)  # fmt: skip
+SANS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "sans-serif")
+MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
+
+
+def theme() -> gr.themes.Base:
+    """The theme; nothing in it is fetched."""
+    made = gr.themes.Base(
+        primary_hue=TEAL,
+        secondary_hue=TEAL,
+        neutral_hue=INK,
+        radius_size=sizes.radius_lg,
+        text_size=sizes.text_md,
+        spacing_size=sizes.spacing_md,
+        font=SANS,
+        font_mono=MONO,
+    )
+    return made.set(
+        body_background_fill="*neutral_50",
+        body_background_fill_dark="*neutral_950",
+        body_text_color="*neutral_900",
+        body_text_color_dark="*neutral_100",
+        body_text_color_subdued="*neutral_600",
+        body_text_color_subdued_dark="*neutral_300",
+        background_fill_primary="white",
+        background_fill_primary_dark="*neutral_900",
+        background_fill_secondary="*neutral_100",
+        background_fill_secondary_dark="*neutral_800",
+        border_color_primary="*neutral_200",
+        border_color_primary_dark="*neutral_700",
+        border_color_accent="*primary_600",
+        border_color_accent_dark="*primary_400",
+        color_accent="*primary_700",
+        color_accent_soft="*primary_50",
+        color_accent_soft_dark="*neutral_800",
+        link_text_color="*primary_700",
+        link_text_color_dark="*primary_300",
+        link_text_color_hover="*primary_800",
+        link_text_color_hover_dark="*primary_200",
+        link_text_color_visited="*primary_700",
+        link_text_color_visited_dark="*primary_300",
+        link_text_color_active="*primary_800",
+        link_text_color_active_dark="*primary_200",
+        block_background_fill="white",
+        block_background_fill_dark="*neutral_900",
+        block_border_width="1px",
+        block_shadow="none",
+        block_info_text_color="*neutral_600",
+        block_info_text_color_dark="*neutral_300",
+        block_label_background_fill="white",
+        block_label_background_fill_dark="*neutral_900",
+        block_label_text_color="*neutral_700",
+        block_label_text_color_dark="*neutral_200",
+        block_title_text_color="*neutral_800",
+        block_title_text_color_dark="*neutral_100",
+        block_title_text_weight="600",
+        accordion_text_color="*neutral_800",
+        accordion_text_color_dark="*neutral_100",
+        input_background_fill="white",
+        input_background_fill_dark="*neutral_800",
+        input_border_color="*neutral_400",
+        input_border_color_dark="*neutral_500",
+        input_border_color_focus="*primary_700",
+        input_border_color_focus_dark="*primary_300",
+        input_border_width="1px",
+        input_placeholder_color="*neutral_600",
+        input_placeholder_color_dark="*neutral_300",
+        checkbox_label_background_fill="*neutral_50",
+        checkbox_label_background_fill_dark="*neutral_800",
+        checkbox_label_background_fill_selected="*primary_50",
+        checkbox_label_background_fill_selected_dark="*primary_900",
+        checkbox_label_border_color_selected="*primary_700",
+        checkbox_label_border_color_selected_dark="*primary_300",
+        checkbox_label_text_color_selected="*primary_900",
+        checkbox_label_text_color_selected_dark="*primary_50",
+        checkbox_background_color_selected="*primary_700",
+        checkbox_background_color_selected_dark="*primary_600",
+        slider_color="*primary_700",
+        slider_color_dark="*primary_400",
+        button_primary_background_fill="*primary_700",
+        button_primary_background_fill_dark="*primary_300",
+        button_primary_background_fill_hover="*primary_800",
+        button_primary_background_fill_hover_dark="*primary_200",
+        button_primary_text_color="white",
+        button_primary_text_color_dark="*primary_950",
+        button_primary_text_color_hover="white",
+        button_primary_text_color_hover_dark="*primary_950",
+        button_secondary_background_fill="white",
+        button_secondary_background_fill_dark="*neutral_800",
+        button_secondary_background_fill_hover="*neutral_100",
+        button_secondary_background_fill_hover_dark="*neutral_700",
+        button_secondary_border_color="*neutral_400",
+        button_secondary_border_color_dark="*neutral_500",
+        button_secondary_text_color="*neutral_900",
+        button_secondary_text_color_dark="*neutral_100",
+        button_border_width="1px",
+        error_text_color="#a31b1b",
+        error_text_color_dark="#ffb4ab",
+        error_icon_color="#a31b1b",
+        error_icon_color_dark="#ffb4ab",
+    )
+
+
+CSS = """
+.gradio-container { max-width: 1180px !important; width: 100%; margin: 0 auto !important;
+  padding: 0 1vw !important; }
+.gradio-container > .main { padding: 8px min(28px, 1.6vw) !important; }
+.gradio-container main { padding-top: 8px; }
+main .html-container { padding: 0 !important; }
+footer { opacity: 1 !important; }
+
+#masthead { padding: 14px 2px 2px; }
+#masthead h1 { font-size: 1.55rem; line-height: 1.2; margin: 0; letter-spacing: -.015em; font-weight: 700; }
+#masthead h1 span { color: var(--color-accent); }
+.dark #masthead h1 span { color: var(--primary-300); }
+#masthead p { margin: 4px 0 0; color: var(--body-text-color-subdued); max-width: 66ch; }
+
+button[role="tab"] { min-height: 44px; font-size: 1rem !important; color: var(--body-text-color-subdued) !important; }
+button[role="tab"][aria-selected="true"] { color: var(--primary-700) !important; font-weight: 600; }
+.dark button[role="tab"][aria-selected="true"] { color: var(--primary-300) !important; }
+
+:where(button, input, textarea, select, a, [tabindex], summary):focus-visible {
+  outline: 3px solid var(--primary-600) !important; outline-offset: 2px;
+}
+.dark :where(button, input, textarea, select, a, [tabindex], summary):focus-visible {
+  outline-color: var(--primary-300) !important;
+}
+:where(button, a, input[type="checkbox"], input[type="radio"], summary) { min-height: 24px; min-width: 24px; }
+input[type="range"] { min-height: 24px; }
+
+.pixels img, #map img { image-rendering: pixelated; image-rendering: crisp-edges; image-rendering: pixelated; }
+.gallery-of-items .grid-wrap { min-height: 430px; max-height: none; }
+.gallery-of-items .grid-container { grid-auto-rows: auto !important; align-content: start; }
+.gallery-of-items .thumbnail-item { background: #000; border-radius: 8px; overflow: hidden; aspect-ratio: 1;
+  height: auto !important; }
+.gallery-of-items .caption-label { background: #10161d !important; color: #f2f6f5 !important; border: 0 !important;
+  font-size: .74rem !important; padding: 1px 6px !important; max-width: 96%; }
+.about p { margin: 2px 0; color: var(--body-text-color-subdued); }
+.note { color: var(--body-text-color-subdued); font-size: .92rem; }
+.note p { margin: 0; }
+.facts { display: flex; flex-wrap: wrap; gap: 6px 8px; margin: 0; font-size: .86rem; }
+.facts div { border: 1px solid var(--border-color-primary); border-radius: 8px; padding: 2px 9px; display: flex;
+  gap: 7px; background: var(--background-fill-primary); max-width: 100%; }
+.facts dt { color: var(--body-text-color-subdued); }
+.facts dd { margin: 0; overflow-wrap: anywhere; font-weight: 550; }
+.downloads button, .downloads a { font-size: .92rem !important; }
+.command textarea { font-family: var(--font-mono); font-size: .82rem !important; }
+
+#map .pad { position: relative; aspect-ratio: 1; width: 100%; border-radius: 14px; overflow: hidden; cursor: crosshair;
+  background: #10161d; touch-action: none; user-select: none; }
+#map .pad img { width: 100%; height: 100%; display: block; pointer-events: none; margin: 0; }
+#map .pad .spot { position: absolute; width: 30px; height: 30px; margin: -15px 0 0 -15px; border: 3px solid #fff;
+  border-radius: 50%; box-shadow: 0 0 0 2px #000, inset 0 0 0 2px #000; pointer-events: none; }
+#map .pad:focus-visible { outline: 3px solid var(--primary-600); outline-offset: 3px; }
+#map ul { display: flex; flex-wrap: wrap; gap: 4px 12px; padding: 8px 0 0; margin: 0; list-style: none;
+  font-size: .85rem; }
+#map li { display: flex; align-items: center; gap: 6px; margin: 0; padding: 0; }
+#map li i { width: 12px; height: 12px; border-radius: 4px; box-shadow: 0 0 0 1px rgb(0 0 0 / .55); }
+#map .blank { aspect-ratio: 1; display: grid; place-items: center; border-radius: 14px; background: #10161d;
+  color: #f2f6f5; padding: 24px; text-align: center; }
+
+.ends img { object-fit: contain; }
+#decoded .image-container, .ends .image-container { background: #000; }
+.tight { gap: 8px !important; }
+.prose table { font-size: .9rem; display: block; overflow-x: auto; }
+button.label-wrap { text-align: left; }
+.card-text .token { color: inherit !important; background: none !important; }
+.card-text table { border: 0 !important; }
+.card-text th, .card-text td { overflow-wrap: normal; word-break: normal; }
+.card-text pre code { white-space: pre-wrap; overflow-wrap: anywhere; }
+.card-text { max-width: 78ch; }
+h2.part { font-size: 1.08rem; font-weight: 650; margin: 10px 0 0; }
+
+@media (min-width: 769px) {
+  .stays { position: sticky; top: 10px; align-self: flex-start; }
+}
+@media (max-width: 768px) {
+  .explore > .column { display: contents; }
+  .explore > .column > * { order: 2; }
+  .explore > .stays > * { order: 3; }
+  .explore > .column > .dimensions, .explore > .column > :has(.dimensions) { order: 4; }
+  .explore #decoded { position: sticky; top: 0; z-index: 20; order: 1; height: 172px !important; width: 100%;
+    box-shadow: 0 6px 16px rgb(0 0 0 / .25); }
+  .explore #decoded-words { order: 1; }
+  .result-first { flex-direction: column !important; }
+  .result-first > .result { order: -1; }
+  .result-first > * { min-width: 100% !important; }
+  .gallery-of-items .grid-wrap { min-height: 300px; padding: 6px !important; }
+  .gallery-of-items .grid-container { gap: 6px !important; }
+  .gallery-of-items .caption-label { font-size: .66rem !important; padding: 0 4px !important; }
+  .gallery-of-items .grid-container { grid-template-columns: repeat(4, minmax(0, 1fr)) !important; }
+}
+@media (prefers-reduced-motion: reduce) {
+  *, *::before, *::after { animation-duration: .01ms !important; animation-iteration-count: 1 !important;
+    transition-duration: .01ms !important; scroll-behavior: auto !important; }
+}
+"""

@@ -1,0 +1,103 @@
+"""A shelf of small untrained models, and an app that serves one: for tests of what surrounds a model."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+VAE = {"classes": 10, "latent": 16, "width": 8, "local": [2, 1], "priors": ["mixture"], "likelihood": "bernoulli"}
+MODELS = {
+    "gan-small": ("gan", {"classes": 10, "latent": 8, "width": 4}),
+    "gan-plain": ("gan", {"latent": 8, "width": 4}),
+    "judge-small": ("judge", {"width": 4, "feature": 8}),
+    "vae-conditional": ("vae", VAE | {"conditional": True}),
+    "vae-small": ("vae", VAE),
+}
+
+
+def build_shelf(folder: Path) -> Path:
+    """Write the models into `folder`, their weights fixed and far enough from zero to show; returns the folder."""
+    import torch
+
+    from genlab import checkpoint
+    from genlab.card_text import TEXTS
+    from genlab.models import build
+
+    words = "\n\n".join(f"## {title}\n\nSome words about {title.lower()}." for title in TEXTS)
+    with torch.random.fork_rng():
+        torch.manual_seed(7)
+        for name, (family, arguments) in MODELS.items():
+            model = build(family, arguments)
+            with torch.no_grad():
+                for parameter in model.parameters():
+                    parameter.add_(0.15 * torch.randn_like(parameter))
+            recipe = {"family": family, "data": "fashion", "model": arguments, "steps": 1, "seed": 0}
+            told = {"data": "fashion", "split": "train", "items": 60000, "licence": "MIT", "attribution": "Somebody"}
+            told |= {"seconds": 1, "device": "CPU"}
+            checkpoint.save(model, folder / name, name=name, recipe=recipe, trained_on=told)
+            (folder / name / "about.md").write_text(words + "\n")
+            (folder / name / "samples.png").write_bytes(picture())
+    return folder
+
+
+def picture(side: int = 56) -> bytes:
+    """A small PNG: a grey ramp on white."""
+    import io
+
+    import numpy as np
+    from PIL import Image
+
+    pixels = np.full((side, side), 255, np.uint8)
+    pixels[8:-8, 8:-8] = np.linspace(0, 200, side - 16).astype(np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
+
+
+class RunningApp:
+    """`python app.py` on a free port, in folders of its own; `url` ends in a slash."""
+
+    def __init__(self, shelf: Path, work: Path):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        self.url, self.log = f"http://127.0.0.1:{port}/", work / "app.log"
+        environment = {
+            **os.environ,
+            "GENLAB_SHELF": str(shelf),
+            "GENLAB_CACHE": str(work / "cache"),
+            "GENLAB_KEY_FOLDER": str(work / "keys"),
+            "GRADIO_SERVER_PORT": str(port),
+            "GRADIO_TEMP_DIR": str(work / "files"),
+        }
+        began = time.monotonic()
+        with self.log.open("w") as log:
+            command = [sys.executable, "app.py"]
+            self.process = subprocess.Popen(
+                command, cwd=REPOSITORY, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+            )
+        while True:
+            with contextlib.suppress(httpx.HTTPError):
+                if httpx.get(self.url, timeout=5).status_code == 200:
+                    break
+            if self.process.poll() is not None or time.monotonic() - began > 120:
+                self.stop()
+                raise RuntimeError(f"The app did not start:\n{self.log.read_text()[-3000:]}")
+            time.sleep(0.1)
+        self.seconds_to_first_page = time.monotonic() - began
+
+    def stop(self) -> None:
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(10)
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait(10)
