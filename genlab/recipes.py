@@ -63,8 +63,8 @@ RECIPES: dict[str, Recipe] = {
     "gan-fashion": Recipe(
         "gan",
         "fashion",
-        {"classes": 10, "width": 24, "augment": 1, "r1": 0.1, "critic_rate": 3.0},
-        steps=6000,
+        {"classes": 10, "width": 24, "augment": 1, "r1": 0.1, "critic_rate": 3.0, "auxiliary": 0.2},
+        steps=14000,
         batch=64,
         lr=4e-4,
         ema=0.999,

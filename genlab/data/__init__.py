@@ -1,5 +1,6 @@
 """Real data by name: `load("fashion")` fetches on first use, checks a hash and says under which licence."""
 
+import functools
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,7 +14,7 @@ class Data:
 
     Attributes:
         name: the data set's name, as `load` takes it.
-        split: "train" or "test".
+        split: "train" or "test"; where there is a third one, "validate".
         items: uint8 array, (n, c, h, w).
         labels: int64 array, (n,), class numbers.
         attributes: further exact labels, each an array of (n,).
@@ -44,13 +45,16 @@ def load(name: str, split: str = "train") -> Data:
         ValueError: the name or the split is unknown.
         DataError: the data is neither on this machine nor can it be fetched, or its hash is wrong.
     """
-    from genlab.data import fashion
+    from genlab.data import fashion, portraits
 
     loaders = {"fashion": fashion.load}
+    for mix in portraits.STYLE_OF:
+        loaders[mix] = functools.partial(portraits.load, mix)
     if name not in loaders:
         raise ValueError(f"Data sets are {', '.join(loaders)}; {name!r} was given.")
-    if split not in SPLITS:
-        raise ValueError(f"Splits are {' and '.join(SPLITS)}; {split!r} was given.")
+    splits = tuple(portraits.COUNTS) if name in portraits.STYLE_OF else SPLITS
+    if split not in splits:
+        raise ValueError(f"Splits are {' and '.join(splits)}; {split!r} was given.")
     return loaders[name](split)
 
 

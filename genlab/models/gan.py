@@ -2,7 +2,8 @@
 
 The critic C separates real x from G(z), the generator follows its gradient (Goodfellow et al. 2014).
 Deep convolutional networks (Radford et al. 2016); the class enters the generator through conditional
-batch normalisation (Dumoulin et al. 2017) and the critic by projection (Miyato and Koyama 2018). The
+batch normalisation (Dumoulin et al. 2017) and the critic by projection (Miyato and Koyama 2018), with
+an auxiliary classifier (Odena et al. 2017) where `auxiliary` asks for one. The
 objective, the penalties and the augmentation are arguments: WGAN-GP is `loss="wasserstein"` with
 `gradient_penalty=10`, `spectral=False` and `critic_steps=5`.
 """
@@ -10,6 +11,7 @@ objective, the penalties and the augmentation are arguments: WGAN-GP is `loss="w
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -53,19 +55,21 @@ LOSSES: dict[str, tuple[Callable, Callable]] = {
 
 
 class GAN(nn.Module):
-    """Convolutional GAN for square images whose side is a multiple of 4.
+    """Convolutional GAN for square images whose side is a multiple of 2 to the `stages`.
 
     Args:
         shape: (channels, side, side).
         classes: number of classes (0: unconditional).
         latent: size of the noise vector.
-        width: a scale for the channels of both networks (a quarter of the side has 8 times as many).
-        depth: residual blocks at a quarter of the side, in each network.
+        width: a scale for the channels of both networks (the generator's smallest map has 8 times as many).
+        depth: residual blocks at the smallest map, in each network.
+        stages: doublings of the side from the smallest map to the picture: 2 or 3.
         loss: "minimax", "non-saturating", "hinge" or "wasserstein".
         spectral: spectral normalisation of the critic (Miyato et al. 2018).
         r1: weight of the squared gradient at real items (Mescheder et al. 2018, equation 9).
         gradient_penalty: weight of Gulrajani et al. 2017, equation 3.
         penalty_every: the penalties are computed every so many steps, weighted up (Karras et al. 2020).
+        auxiliary: weight of naming the class, for the critic on real items and for the generator on its own.
         augment: pixels by which real and generated pictures alike are shifted before the critic (Zhao et al. 2020).
         critic_steps: steps of the critic for one of the generator.
         critic_rate: learning rate of the critic over the generator's (Heusel et al. 2017).
@@ -81,11 +85,13 @@ class GAN(nn.Module):
         latent: int = 64,
         width: int = 32,
         depth: int = 1,
+        stages: int = 2,
         loss: str = "hinge",
         spectral: bool = True,
         r1: float = 0.0,
         gradient_penalty: float = 0.0,
         penalty_every: int = 8,
+        auxiliary: float = 0.0,
         augment: int = 0,
         critic_steps: int = 1,
         critic_rate: float = 2.0,
@@ -93,14 +99,19 @@ class GAN(nn.Module):
         super().__init__()
         if loss not in LOSSES:
             raise ValueError(f"Losses are {', '.join(LOSSES)}; {loss!r} was given.")
-        if shape[1] != shape[2] or shape[1] % 4:
-            raise ValueError(f"Items are square, their side a multiple of 4; {shape} was given.")
+        if stages not in (2, 3):
+            raise ValueError(f"Stages are 2 or 3; {stages} was given.")
+        if shape[1] != shape[2] or shape[1] % 2**stages:
+            raise ValueError(f"Items are square, their side a multiple of {2**stages}; {shape} was given.")
+        if auxiliary and not classes:
+            raise ValueError("An auxiliary classifier needs classes; this GAN has none.")
         self.shape, self.classes, self.latent = tuple(shape), classes, latent
         self.objective, self.r1, self.gradient_penalty = loss, r1, gradient_penalty
-        self.penalty_every, self.augment = penalty_every, augment
+        self.penalty_every, self.auxiliary, self.augment = penalty_every, auxiliary, augment
         self.critic_steps, self.critic_rate = critic_steps, critic_rate
-        self.generator = Painter(shape=shape, classes=classes, latent=latent, width=width, depth=depth)
-        self.critic = Critic(shape=shape, classes=classes, width=width, depth=depth, spectral=spectral)
+        sizes = {"shape": shape, "classes": classes, "width": width, "depth": depth, "stages": stages}
+        self.generator = Painter(latent=latent, **sizes)
+        self.critic = Critic(spectral=spectral, auxiliary=auxiliary > 0, **sizes)
 
     def trainer(self, lr: float) -> "Duel":
         return Duel(self, lr)
@@ -139,16 +150,18 @@ class ConditionalNorm(nn.Module):
 class Painter(nn.Module):
     """The generator: noise (n, latent) and labels (n,) to pictures in [-1, 1]."""
 
-    def __init__(self, *, shape: tuple, classes: int, latent: int, width: int, depth: int):
+    def __init__(self, *, shape: tuple, classes: int, latent: int, width: int, depth: int, stages: int):
         super().__init__()
-        self.side, deep, middle = shape[1] // 4, 8 * width, 4 * width
+        self.side = shape[1] // 2**stages
+        widths = [8 * width, 4 * width, *([2 * width] * (stages - 2)), width]
+        deep = widths[0]
         self.label = nn.Embedding(max(classes, 1), latent)
         self.start = nn.Linear(2 * latent, 2 * width * self.side**2)
         self.widen = nn.Conv2d(2 * width, deep, 1)
         self.blocks = nn.ModuleList(Residual(deep) for _ in range(depth))
-        self.norms = nn.ModuleList([nn.BatchNorm2d(middle), nn.BatchNorm2d(width)])
+        self.norms = nn.ModuleList(nn.BatchNorm2d(c) for c in widths[1:])
         self.by_class = ConditionalNorm(deep, classes)
-        self.up = nn.ModuleList([nn.ConvTranspose2d(deep, middle, 4, 2, 1), nn.ConvTranspose2d(middle, width, 4, 2, 1)])
+        self.up = nn.ModuleList(nn.ConvTranspose2d(a, b, 4, 2, 1) for a, b in pairwise(widths))
         self.leave = nn.Conv2d(width, shape[0], 3, padding=1)
 
     def forward(self, noise: Tensor, labels: Labels | None) -> Tensor:
@@ -166,19 +179,25 @@ class Painter(nn.Module):
 class Critic(nn.Module):
     """Pictures in [-1, 1] and labels to one number an item, high for real."""
 
-    def __init__(self, *, shape: tuple, classes: int, width: int, depth: int, spectral: bool):
+    def __init__(self, *, shape: tuple, classes: int, width: int, depth: int, stages: int, spectral: bool, auxiliary):
         super().__init__()
         keep = spectral_norm if spectral else (lambda layer: layer)
-        middle, deep = 2 * width, 4 * width
-        self.down = nn.ModuleList([keep(nn.Conv2d(shape[0], middle, 4, 2, 1)), keep(nn.Conv2d(middle, deep, 4, 2, 1))])
+        widths = [shape[0], *([width] * (stages - 2)), 2 * width, 4 * width]
+        deep = widths[-1]
+        self.down = nn.ModuleList(keep(nn.Conv2d(a, b, 4, 2, 1)) for a, b in pairwise(widths))
         self.blocks = nn.ModuleList(
             nn.ModuleList([keep(nn.Conv2d(deep, deep, 3, padding=1)) for _ in range(2)]) for _ in range(depth)
         )
         self.last = keep(nn.Conv2d(deep + 1, 2 * deep, 3, padding=1))
         self.head = keep(nn.Linear(2 * deep, 1))
         self.label = keep(nn.Embedding(classes, 2 * deep)) if classes else None
+        self.names = nn.Linear(2 * deep, classes) if auxiliary else None
 
     def forward(self, images: Tensor, labels: Labels | None) -> Tensor:
+        return self.judge(images, labels)[0]
+
+    def judge(self, images: Tensor, labels: Labels | None) -> tuple[Tensor, Tensor | None]:
+        """The number an item (n,), and the auxiliary classifier's logits (n, classes) where there is one."""
         h = images.contiguous(memory_format=torch.channels_last)
         for layer in self.down:
             h = F.leaky_relu(layer(h), 0.2)
@@ -186,7 +205,9 @@ class Critic(nn.Module):
             h = h + second(F.leaky_relu(first(F.leaky_relu(h, 0.2)), 0.2))
         h = F.leaky_relu(self.last(torch.cat([h, minibatch_deviation(h)], 1)), 0.2).sum((2, 3))
         score = self.head(h)[:, 0]
-        return score if self.label is None else score + (self.label(labels) * h).sum(1)
+        if self.label is not None:
+            score = score + (self.label(labels) * h).sum(1)
+        return score, None if self.names is None else self.names(h)
 
 
 def minibatch_deviation(h: Tensor, group: int = 4) -> Tensor:
@@ -230,8 +251,11 @@ class Duel:
                 fake = gan.generator(torch.randn(len(real), gan.latent, device=real.device), labels)
             both = shift(torch.cat([real, fake.float()]), gan.augment)
             twice = None if labels is None else torch.cat([labels, labels])
-            on_real, on_fake = gan.critic(both, twice).float().chunk(2)
+            score, names = gan.critic.judge(both, twice)
+        on_real, on_fake = score.float().chunk(2)
         loss = LOSSES[gan.objective][0](on_real, on_fake)
+        if names is not None:
+            loss = loss + gan.auxiliary * F.cross_entropy(names[: len(real)].float(), labels)
         reported = {"critic": loss.detach(), "accuracy": ((on_real > 0).float() + (on_fake < 0).float()).mean() / 2}
         if (gan.r1 or gan.gradient_penalty) and self.count % gan.penalty_every == 0:
             penalty = self.penalty(real, fake.float(), labels)
@@ -257,8 +281,10 @@ class Duel:
         gan.critic.requires_grad_(False)
         with autocast(device):
             fake = gan.generator(torch.randn(n, gan.latent, device=device), labels)
-            score = gan.critic(shift(fake, gan.augment), labels)
+            score, names = gan.critic.judge(shift(fake, gan.augment), labels)
         loss = LOSSES[gan.objective][1](score.float())
+        if names is not None:
+            loss = loss + gan.auxiliary * F.cross_entropy(names.float(), labels)
         self.step(0, loss)
         return loss.detach()
 
