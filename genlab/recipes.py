@@ -6,13 +6,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from torch import nn
 
 from genlab import checkpoint
-from genlab.data import Data, load
+from genlab.data import Data, load, portraits
 from genlab.device import describe
 from genlab.fit import Batches, Progress, fit, save_state
 from genlab.models import build
+from genlab.models.judge import Judge, joint
 from genlab.models.vae import VAE
 
 
@@ -40,6 +43,33 @@ class Recipe:
     seed: int = 0
     prior: Stage | None = None
 
+
+PORTRAIT_VAE = Recipe(
+    "vae",
+    "portraits-biased",
+    {
+        "shape": [3, 64, 64],
+        "latent": 64,
+        "width": 64,
+        "depth": 2,
+        "patch": 2,
+        "likelihood": "laplace",
+        "free_bits": 0.25,
+        "priors": ["flow", "mixture"],
+    },
+    steps=6000,
+    batch=64,
+    lr=2e-3,
+    prior=Stage(steps=6000, batch=512, lr=1e-3),
+)
+PORTRAIT_GAN = Recipe(
+    "gan",
+    "portraits-biased",
+    {"shape": [3, 64, 64], "patch": 2, "width": 24, "latent": 96, "augment": 2, "r1": 0.1, "critic_rate": 3.0},
+    steps=7000,
+    batch=64,
+    lr=4e-4,
+)
 
 RECIPES: dict[str, Recipe] = {
     "judge-fashion": Recipe("judge", "fashion", {}, steps=5000, batch=128, lr=3e-3, ema=0.998),
@@ -69,6 +99,23 @@ RECIPES: dict[str, Recipe] = {
         lr=4e-4,
         ema=0.999,
     ),
+    "judge-portraits": Recipe(
+        "judge",
+        "portraits",
+        {
+            "shape": [3, 64, 64],
+            "attributes": {name: len(groups) for name, groups in portraits.ATTRIBUTES.items()},
+            "patch": 2,
+        },
+        steps=2000,
+        batch=128,
+        lr=3e-3,
+        ema=0.998,
+    ),
+    "vae-portraits-biased": PORTRAIT_VAE,
+    "vae-portraits-balanced": replace(PORTRAIT_VAE, data="portraits-balanced"),
+    "gan-portraits-biased": PORTRAIT_GAN,
+    "gan-portraits-balanced": replace(PORTRAIT_GAN, data="portraits-balanced"),
 }
 
 
@@ -105,7 +152,7 @@ def train(name: str, work: Path, *, device: str = "cpu", steps: int | None = Non
     else:
         run = fit(
             model,
-            Batches(data.items, data.labels, batch=recipe.batch, seed=recipe.seed, device=device),
+            Batches(data.items, labels_for(model, data), batch=recipe.batch, seed=recipe.seed, device=device),
             steps=recipe.steps,
             lr=recipe.lr,
             ema=recipe.ema,
@@ -121,10 +168,14 @@ def train(name: str, work: Path, *, device: str = "cpu", steps: int | None = Non
         for progress in fit_priors(model, data, recipe, folder, device):
             seconds["prior"] = progress.seconds
             yield "prior", progress
+    if isinstance(model, Judge) and model.attributes:
+        train_items, held_out = (images_of(load(recipe.data, split), device) for split in ("train", "validate"))
+        model.learn_limit(train_items, held_out)
     trained_on = {
         "data": recipe.data,
         "split": data.split,
         "items": len(data),
+        **({"shares": portraits.shares(data)} if data.attributes else {}),
         "licence": data.licence,
         "attribution": data.attribution,
         "seconds": math.ceil(sum(seconds.values())),
@@ -132,6 +183,17 @@ def train(name: str, work: Path, *, device: str = "cpu", steps: int | None = Non
     }
     checkpoint.save(model, folder, name=name, recipe=checkpoint.plain(recipe), trained_on=trained_on)
     finished.unlink(missing_ok=True)
+
+
+def labels_for(model: nn.Module, data: Data) -> Any:
+    """Class numbers; for a judge of several attributes, their place in the product."""
+    return joint(data.attributes, model.attributes) if isinstance(model, Judge) and model.attributes else data.labels
+
+
+def images_of(data: Data, device: str, most: int = 5000) -> torch.Tensor:
+    """Up to `most` items of a split, drawn at random, in [0, 1]."""
+    order = np.random.default_rng(0).permutation(len(data))[:most]
+    return torch.from_numpy(data.items[order]).to(device).float() / 255
 
 
 def fit_priors(model: VAE, data: Data, recipe: Recipe, folder: Path, device: str) -> Iterator[Progress]:

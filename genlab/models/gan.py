@@ -55,7 +55,7 @@ LOSSES: dict[str, tuple[Callable, Callable]] = {
 
 
 class GAN(nn.Module):
-    """Convolutional GAN for square images whose side is a multiple of 2 to the `stages`.
+    """Convolutional GAN for square images whose side is a multiple of 2 to the `stages` times the patch.
 
     Args:
         shape: (channels, side, side).
@@ -63,7 +63,8 @@ class GAN(nn.Module):
         latent: size of the noise vector.
         width: a scale for the channels of both networks (the generator's smallest map has 8 times as many).
         depth: residual blocks at the smallest map, in each network.
-        stages: doublings of the side from the smallest map to the picture: 2 or 3.
+        stages: doublings of the side from the smallest map to the largest: 2 or 3.
+        patch: side of the pixel blocks that the networks give and take as channels (2: a quarter of the work).
         loss: "minimax", "non-saturating", "hinge" or "wasserstein".
         spectral: spectral normalisation of the critic (Miyato et al. 2018).
         r1: weight of the squared gradient at real items (Mescheder et al. 2018, equation 9).
@@ -86,6 +87,7 @@ class GAN(nn.Module):
         width: int = 32,
         depth: int = 1,
         stages: int = 2,
+        patch: int = 1,
         loss: str = "hinge",
         spectral: bool = True,
         r1: float = 0.0,
@@ -101,15 +103,15 @@ class GAN(nn.Module):
             raise ValueError(f"Losses are {', '.join(LOSSES)}; {loss!r} was given.")
         if stages not in (2, 3):
             raise ValueError(f"Stages are 2 or 3; {stages} was given.")
-        if shape[1] != shape[2] or shape[1] % 2**stages:
-            raise ValueError(f"Items are square, their side a multiple of {2**stages}; {shape} was given.")
+        if shape[1] != shape[2] or shape[1] % (patch * 2**stages):
+            raise ValueError(f"Items are square, their side a multiple of {patch * 2**stages}; {shape} was given.")
         if auxiliary and not classes:
             raise ValueError("An auxiliary classifier needs classes; this GAN has none.")
         self.shape, self.classes, self.latent = tuple(shape), classes, latent
         self.objective, self.r1, self.gradient_penalty = loss, r1, gradient_penalty
         self.penalty_every, self.auxiliary, self.augment = penalty_every, auxiliary, augment
         self.critic_steps, self.critic_rate = critic_steps, critic_rate
-        sizes = {"shape": shape, "classes": classes, "width": width, "depth": depth, "stages": stages}
+        sizes = {"shape": shape, "classes": classes, "width": width, "depth": depth, "stages": stages, "patch": patch}
         self.generator = Painter(latent=latent, **sizes)
         self.critic = Critic(spectral=spectral, auxiliary=auxiliary > 0, **sizes)
 
@@ -150,9 +152,9 @@ class ConditionalNorm(nn.Module):
 class Painter(nn.Module):
     """The generator: noise (n, latent) and labels (n,) to pictures in [-1, 1]."""
 
-    def __init__(self, *, shape: tuple, classes: int, latent: int, width: int, depth: int, stages: int):
+    def __init__(self, *, shape: tuple, classes: int, latent: int, width: int, depth: int, stages: int, patch: int):
         super().__init__()
-        self.side = shape[1] // 2**stages
+        self.side, self.patch = shape[1] // (patch * 2**stages), patch
         widths = [8 * width, 4 * width, *([2 * width] * (stages - 2)), width]
         deep = widths[0]
         self.label = nn.Embedding(max(classes, 1), latent)
@@ -162,7 +164,7 @@ class Painter(nn.Module):
         self.norms = nn.ModuleList(nn.BatchNorm2d(c) for c in widths[1:])
         self.by_class = ConditionalNorm(deep, classes)
         self.up = nn.ModuleList(nn.ConvTranspose2d(a, b, 4, 2, 1) for a, b in pairwise(widths))
-        self.leave = nn.Conv2d(width, shape[0], 3, padding=1)
+        self.leave = nn.Conv2d(width, shape[0] * patch**2, 3, padding=1)
 
     def forward(self, noise: Tensor, labels: Labels | None) -> Tensor:
         labels = torch.zeros(len(noise), dtype=torch.long, device=noise.device) if labels is None else labels
@@ -173,16 +175,20 @@ class Painter(nn.Module):
         h = F.relu(self.by_class(h, labels))
         for norm, up in zip(self.norms, self.up, strict=True):
             h = F.relu(norm(up(h)))
-        return torch.tanh(self.leave(h))
+        return torch.tanh(F.pixel_shuffle(self.leave(h), self.patch))
 
 
 class Critic(nn.Module):
     """Pictures in [-1, 1] and labels to one number an item, high for real."""
 
-    def __init__(self, *, shape: tuple, classes: int, width: int, depth: int, stages: int, spectral: bool, auxiliary):
+    def __init__(
+        self, *, shape: tuple, classes: int, width: int, depth: int, stages: int, patch: int, spectral: bool,
+        auxiliary: bool,
+    ):  # fmt: skip
         super().__init__()
+        self.patch = patch
         keep = spectral_norm if spectral else (lambda layer: layer)
-        widths = [shape[0], *([width] * (stages - 2)), 2 * width, 4 * width]
+        widths = [shape[0] * patch**2, *([width] * (stages - 2)), 2 * width, 4 * width]
         deep = widths[-1]
         self.down = nn.ModuleList(keep(nn.Conv2d(a, b, 4, 2, 1)) for a, b in pairwise(widths))
         self.blocks = nn.ModuleList(
@@ -198,7 +204,7 @@ class Critic(nn.Module):
 
     def judge(self, images: Tensor, labels: Labels | None) -> tuple[Tensor, Tensor | None]:
         """The number an item (n,), and the auxiliary classifier's logits (n, classes) where there is one."""
-        h = images.contiguous(memory_format=torch.channels_last)
+        h = F.pixel_unshuffle(images, self.patch).contiguous(memory_format=torch.channels_last)
         for layer in self.down:
             h = F.leaky_relu(layer(h), 0.2)
         for first, second in self.blocks:

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-LIKELIHOODS = ("gaussian", "bernoulli", "logistic")
+LIKELIHOODS = ("gaussian", "laplace", "bernoulli", "logistic")
 
 
 def parameters_per_pixel(likelihood: str, channels: int, mixtures: int) -> int:
@@ -18,7 +18,8 @@ def log_likelihood(likelihood: str, x: Tensor, parameters: Tensor, *, log_deviat
     """log p(x) in nats an item, (n,), of images x (n, c, h, w) in [0, 1].
 
     "gaussian" is a density with one learned deviation (the squared error, weighted as the evidence asks
-    for: Rybkin et al. 2021); "bernoulli" the cross-entropy of grey values; "logistic" the probability of
+    for: Rybkin et al. 2021); "laplace" the same with the absolute error, whose best guess is a median and
+    keeps edges sharp; "bernoulli" the cross-entropy of grey values; "logistic" the probability of
     the 8-bit value under a mixture of discretised logistics.
     """
     if likelihood == "logistic":
@@ -26,6 +27,9 @@ def log_likelihood(likelihood: str, x: Tensor, parameters: Tensor, *, log_deviat
     parameters = parameters.float()
     if likelihood == "bernoulli":
         return -F.binary_cross_entropy_with_logits(parameters, x, reduction="none").flatten(1).sum(1)
+    if likelihood == "laplace":
+        error = (x - torch.sigmoid(parameters)).abs() * torch.exp(-log_deviation)
+        return (-error - log_deviation - math.log(2)).flatten(1).sum(1)
     error = (x - torch.sigmoid(parameters)).square() * torch.exp(-2 * log_deviation)
     return (-0.5 * error - log_deviation - 0.5 * math.log(2 * math.pi)).flatten(1).sum(1)
 

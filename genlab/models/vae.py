@@ -41,7 +41,7 @@ class Knobs:
 
 
 class VAE(nn.Module):
-    """Convolutional VAE for square images whose side is a multiple of 4.
+    """Convolutional VAE for square images whose side is a multiple of 4 times the patch.
 
     Args:
         shape: (channels, side, side); channels must be 1 for the "logistic" likelihood.
@@ -51,7 +51,8 @@ class VAE(nn.Module):
         local: channels of the local latents after each residual block at a quarter and at half of the side.
         width: channels at half of the side; twice as many at a quarter.
         depth: residual blocks at each resolution.
-        likelihood: "gaussian", "bernoulli" or "logistic" (mixture of `mixtures` discretised logistics).
+        patch: side of the pixel blocks that the networks take and give as channels (2: a quarter of the work).
+        likelihood: "gaussian", "laplace", "bernoulli" or "logistic" (mixture of `mixtures` discretised logistics).
         beta: weight of the KL divergence.
         warm_up: share of the run over which that weight rises from 0.
         local_from: share of the run before which local latents carry nothing, so that the code learns first.
@@ -71,6 +72,7 @@ class VAE(nn.Module):
         local: tuple[int, int] = (0, 0),
         width: int = 64,
         depth: int = 1,
+        patch: int = 1,
         likelihood: str = "logistic",
         mixtures: int = 3,
         beta: float = 1.0,
@@ -82,17 +84,20 @@ class VAE(nn.Module):
         super().__init__()
         if likelihood not in LIKELIHOODS:
             raise ValueError(f"Likelihoods are {', '.join(LIKELIHOODS)}; {likelihood!r} was given.")
-        if shape[1] != shape[2] or shape[1] % 4 or (likelihood == "logistic" and shape[0] != 1):
-            raise ValueError(f"Items are square, their side a multiple of 4 (grey for 'logistic'); {shape} was given.")
+        step = 4 * patch
+        if shape[1] != shape[2] or shape[1] % step or (likelihood == "logistic" and shape[0] != 1):
+            allowed = f"Items are square, their side a multiple of {step} (grey for 'logistic')"
+            raise ValueError(f"{allowed}; {shape} was given.")
         self.shape, self.classes, self.conditional = tuple(shape), classes, conditional
         self.latent, self.local, self.likelihood = latent, tuple(local), likelihood
         self.beta, self.warm_up, self.local_from, self.free_bits = beta, warm_up, local_from, free_bits
-        self.side = shape[1] // 4
+        self.side, self.patch = shape[1] // step, patch
         extra = classes if conditional else 0
         middle, deep = width, 2 * width
         outputs = parameters_per_pixel(likelihood, shape[0], mixtures)
 
-        self.down = nn.ModuleList([nn.Conv2d(shape[0] + extra, middle, 4, 2, 1), nn.Conv2d(middle, deep, 4, 2, 1)])
+        inputs = (shape[0] + extra) * patch**2
+        self.down = nn.ModuleList([nn.Conv2d(inputs, middle, 4, 2, 1), nn.Conv2d(middle, deep, 4, 2, 1)])
         self.encoder = nn.ModuleList([stack(middle, depth), stack(deep, depth)])
         self.squeeze = nn.Conv2d(deep, deep // 4, 1)
         self.posterior = nn.Linear(deep // 4 * self.side**2, 2 * latent)
@@ -106,13 +111,13 @@ class VAE(nn.Module):
         )
         self.up = nn.Conv2d(deep, 4 * middle, 1)
         self.after = stack(middle, 1)
-        self.leave = nn.Conv2d(middle, 4 * outputs, 3, padding=1)
-        self.log_deviation = nn.Parameter(torch.zeros(()), requires_grad=likelihood == "gaussian")
+        self.leave = nn.Conv2d(middle, (2 * patch) ** 2 * outputs, 3, padding=1)
+        self.log_deviation = nn.Parameter(torch.zeros(()), requires_grad=likelihood in ("gaussian", "laplace"))
         if likelihood == "logistic":
             with torch.no_grad():
                 middles, scales = torch.linspace(-0.9, 0.5, mixtures), torch.full((mixtures,), -2.0)
                 start = torch.cat([torch.zeros(mixtures), middles, scales])
-                self.leave.bias.copy_(start.repeat_interleave(4))
+                self.leave.bias.copy_(start.repeat_interleave((2 * patch) ** 2))
         self.flow = Flow(latent=latent, classes=classes) if "flow" in priors else None
         self.mixture = Mixture(latent=latent, classes=classes) if "mixture" in priors else None
 
@@ -124,6 +129,7 @@ class VAE(nn.Module):
         if self.conditional:
             planes = F.one_hot(labels, self.classes)[:, :, None, None].expand(-1, -1, *x.shape[2:])
             x = torch.cat([x, planes.to(x.dtype)], 1)
+        x = F.pixel_unshuffle(x, self.patch)
         middle = self.encoder[0](self.down[0](x.contiguous(memory_format=torch.channels_last)))
         deep = self.encoder[1](self.down[1](F.relu(middle)))
         flat = self.squeeze(F.relu(deep)).flatten(1)
@@ -150,7 +156,7 @@ class VAE(nn.Module):
                     terms.append(term)
             if level == 0:
                 h = F.pixel_shuffle(self.up(F.relu(h)), 2)
-        return F.pixel_shuffle(self.leave(F.relu(self.after(h))), 2), terms
+        return F.pixel_shuffle(self.leave(F.relu(self.after(h))), 2 * self.patch), terms
 
     def local_shapes(self) -> list[tuple[int, int, int]]:
         """(channels, height, width) of each local latent, from the code down."""

@@ -22,12 +22,19 @@ VARIANTS = {
         "vae",
         {"shape": (3, 8, 8), "latent": 4, "width": 8, "likelihood": "gaussian", "beta": 4.0},
     ),
+    "vae patches": (
+        "vae",
+        {"shape": (3, 8, 8), "latent": 4, "width": 8, "patch": 2, "likelihood": "laplace", "priors": ("flow",)},
+    ),
     "vae bernoulli conditional": (
         "vae",
         {"shape": SHAPE, "classes": 3, "conditional": True, "latent": 4, "width": 8, "likelihood": "bernoulli"},
     ),
     "gan": ("gan", {"shape": SHAPE, "classes": 3, "latent": 4, "width": 4, "augment": 1, "r1": 0.1}),
     "gan unconditional": ("gan", {"shape": (3, 8, 8), "latent": 4, "width": 4, "loss": "non-saturating"}),
+    "gan patches": ("gan", {"shape": (3, 16, 16), "latent": 4, "width": 4, "patch": 2, "augment": 2}),
+    "gan three stages": ("gan", {"shape": SHAPE, "latent": 4, "width": 4, "stages": 3, "loss": "non-saturating"}),
+    "gan auxiliary": ("gan", {"shape": SHAPE, "classes": 3, "latent": 4, "width": 4, "auxiliary": 0.2}),
     "gan minimax": ("gan", {"shape": SHAPE, "latent": 4, "width": 4, "loss": "minimax"}),
     "wgan-gp": (
         "gan",
@@ -35,6 +42,10 @@ VARIANTS = {
          "spectral": False, "critic_steps": 2, "penalty_every": 1},
     ),
     "judge": ("judge", {"shape": SHAPE, "classes": 3, "width": 4, "feature": 8}),
+    "judge attributes": (
+        "judge",
+        {"shape": (3, 8, 8), "attributes": {"tone": 3, "glasses": 2}, "patch": 2, "width": 4, "feature": 8},
+    ),
 }  # fmt: skip
 DECLARED = {
     "vae": ("generate", "autoencode", "likelihood"),
@@ -218,7 +229,9 @@ def optimisers(step) -> list:
     return step.optimisers if hasattr(step, "optimisers") else [step.optimiser]
 
 
-@pytest.mark.parametrize("variant", ["vae", "vae local", "vae gaussian colour", "vae bernoulli conditional"])
+@pytest.mark.parametrize(
+    "variant", ["vae", "vae local", "vae gaussian colour", "vae patches", "vae bernoulli conditional"]
+)
 def test_a_vae_learns_eight_items_by_heart(variant):
     with torch.random.fork_rng():
         torch.manual_seed(0)
@@ -233,7 +246,7 @@ def test_a_vae_learns_eight_items_by_heart(variant):
     assert float(after) < 0.1 * float(before)
 
 
-@pytest.mark.parametrize("variant", ["gan", "gan unconditional"])
+@pytest.mark.parametrize("variant", ["gan", "gan unconditional", "gan auxiliary", "gan patches"])
 def test_a_gan_draws_eight_items_it_was_shown(variant):
     def farness(images):
         return (model.sample(Seeds.count_from(0, 32)).flatten(1)[:, None] - images.flatten(1)).square().mean(2).amin(1)

@@ -21,7 +21,10 @@ class Linear(nn.Module):
         self.w = nn.Parameter(w)
 
     def forward(self, images, labels):
-        return images.flatten(1) @ self.w
+        return self.judge(images, labels)[0]
+
+    def judge(self, images, labels):
+        return images.flatten(1) @ self.w, None
 
 
 def small(**arguments):
@@ -124,3 +127,23 @@ def test_equal_items_have_no_minibatch_deviation():
     assert float(minibatch_deviation(h.expand(8, -1, -1, -1)).max()) < 1e-3
     assert minibatch_deviation(torch.randn(7, 3, 2, 2)).shape == (7, 1, 2, 2)
     assert float(minibatch_deviation(torch.randn(8, 3, 2, 2)).min()) > 0.3
+
+
+def test_the_auxiliary_classifier_learns_from_real_items_alone():
+    gan = small(classes=3, auxiliary=1.0)
+    labels = torch.arange(9) % 3
+    items = (labels.view(9, 1, 1, 1) / 2).expand(9, 1, 8, 8) * 2 - 1  # black, grey and white say the class
+    duel = gan.trainer(5e-3)
+    for _ in range(60):
+        duel.critic_step(items, labels)
+    assert torch.equal(gan.critic.judge(items, labels)[1].argmax(1), labels)
+    before = weights(gan.critic)
+    duel.generator_step(labels, 9, items.device)
+    assert same(before, gan.critic)
+
+
+def test_an_auxiliary_classifier_needs_classes_and_stages_are_two_or_three():
+    with pytest.raises(ValueError, match="needs classes"):
+        small(auxiliary=0.1)
+    with pytest.raises(ValueError, match="Stages are 2 or 3"):
+        small(stages=4)

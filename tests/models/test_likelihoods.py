@@ -60,5 +60,12 @@ def test_a_gaussian_is_the_density_of_its_mean_and_deviation():
     assert torch.allclose(found, law.log_prob(x).flatten(1).sum(1), atol=1e-4)
 
 
+def test_a_laplace_is_the_density_of_its_mean_and_scale():
+    parameters, x = torch.randn(5, 1, 2, 2), torch.rand(5, 1, 2, 2)
+    law = torch.distributions.Laplace(torch.sigmoid(parameters), math.exp(-1.5))
+    found = log_likelihood("laplace", x, parameters, log_deviation=torch.tensor(-1.5))
+    assert torch.allclose(found, law.log_prob(x).flatten(1).sum(1), atol=1e-4)
+
+
 def test_there_is_no_other_one():
-    assert LIKELIHOODS == ("gaussian", "bernoulli", "logistic")
+    assert LIKELIHOODS == ("gaussian", "laplace", "bernoulli", "logistic")
