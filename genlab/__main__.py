@@ -301,9 +301,21 @@ def evaluate_model(arguments: argparse.Namespace) -> int:
             raise Failed(f"{arguments.name}: " + " ".join(faults))
         print("Every figure lies in its stated interval.")
     if arguments.publish:
-        checkpoint.write_config(folder, {**checkpoint.read(folder), "metrics": metrics})
+        told = confusions_of(arguments.name)
+        checkpoint.write_config(folder, {**checkpoint.read(folder), "metrics": metrics, **told})
         print(f"{folder / 'config.json'} holds these figures; card {arguments.name} --write brings the card in step.")
     return 0
+
+
+def confusions_of(name: str) -> dict[str, Any]:
+    """What a judge of several attributes publishes beside its figures: its confusion counts on held-out items."""
+    from genlab.studio import shelf
+    from genlab.studio.evaluate_attributes import confusions
+
+    model = shelf.model(name)
+    if not getattr(model, "attributes", None):
+        return {}
+    return {"attributes": confusions(model, shelf.config_of(name)["recipe"]["data"])}
 
 
 def departures(stated: dict[str, dict], measured: dict[str, dict], *, quick: bool = False) -> list[str]:

@@ -54,7 +54,7 @@ PORTRAIT_VAE = Recipe(
         "depth": 2,
         "patch": 2,
         "likelihood": "laplace",
-        "free_bits": 0.25,
+        "free_bits": 0.5,
         "priors": ["flow", "mixture"],
     },
     steps=6000,

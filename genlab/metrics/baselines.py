@@ -7,8 +7,10 @@ from genlab.data import Data
 BASELINES = ("mixture", "mixup", "noise")
 
 
-def baseline(name: str, data: Data, *, count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """`count` items (n, c, h, w), float32 in [0, 1], and labels, item i of class i mod classes.
+def baseline(
+    name: str, data: Data, *, count: int, labels: np.ndarray | None = None, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """`count` items (n, c, h, w), float32 in [0, 1], and labels: those given, else item i is of class i mod classes.
 
     "mixture": for each class 10 Gaussians with full covariances in the 64 first principal components.
     "mixup": the mean, with a uniform weight, of two training items of the class (Zhang et al. 2018).
@@ -16,7 +18,8 @@ def baseline(name: str, data: Data, *, count: int, seed: int = 0) -> tuple[np.nd
     """
     rng = np.random.default_rng(seed)
     classes = len(data.names)
-    labels = np.arange(count) % classes
+    labels = np.arange(count) % classes if labels is None else np.asarray(labels)
+    count = len(labels)
     shape = data.items.shape[1:]
     if name == "noise":
         return rng.random((count, *shape), dtype=np.float32), labels

@@ -27,8 +27,8 @@ def log_likelihood(likelihood: str, x: Tensor, parameters: Tensor, *, log_deviat
     parameters = parameters.float()
     if likelihood == "bernoulli":
         return -F.binary_cross_entropy_with_logits(parameters, x, reduction="none").flatten(1).sum(1)
-    if likelihood == "laplace":
-        error = (x - torch.sigmoid(parameters)).abs() * torch.exp(-log_deviation)
+    if likelihood == "laplace":  # no sigmoid: where it saturates, an absolute error would leave no gradient
+        error = (x - 0.5 - parameters).abs() * torch.exp(-log_deviation)
         return (-error - log_deviation - math.log(2)).flatten(1).sum(1)
     error = (x - torch.sigmoid(parameters)).square() * torch.exp(-2 * log_deviation)
     return (-0.5 * error - log_deviation - 0.5 * math.log(2 * math.pi)).flatten(1).sum(1)
@@ -36,6 +36,8 @@ def log_likelihood(likelihood: str, x: Tensor, parameters: Tensor, *, log_deviat
 
 def mean_picture(likelihood: str, parameters: Tensor) -> Tensor:
     """E[x | parameters] in [0, 1], (n, c, h, w)."""
+    if likelihood == "laplace":
+        return (parameters.float() + 0.5).clamp(0, 1)
     if likelihood != "logistic":
         return torch.sigmoid(parameters.float())
     weights, means, _ = split(parameters)

@@ -112,7 +112,9 @@ class VAE(nn.Module):
         self.up = nn.Conv2d(deep, 4 * middle, 1)
         self.after = stack(middle, 1)
         self.leave = nn.Conv2d(middle, (2 * patch) ** 2 * outputs, 3, padding=1)
-        self.log_deviation = nn.Parameter(torch.zeros(()), requires_grad=likelihood in ("gaussian", "laplace"))
+        self.log_deviation = nn.Parameter(
+            torch.tensor(-2.0 if likelihood == "laplace" else 0.0), requires_grad=likelihood in ("gaussian", "laplace")
+        )
         if likelihood == "logistic":
             with torch.no_grad():
                 middles, scales = torch.linspace(-0.9, 0.5, mixtures), torch.full((mixtures,), -2.0)

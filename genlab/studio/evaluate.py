@@ -23,6 +23,7 @@ from genlab.metrics.usefulness import accuracy_on_real
 from genlab.models.contract import capabilities
 from genlab.seeds import Seeds
 from genlab.studio import shelf
+from genlab.studio.evaluate_attributes import attribute_figures, named, share_figures
 
 COUNT, FEW = 10_000, 2_000  # items of a full and of a quick measurement
 TAUGHT = 20_000  # items that the classifier of `accuracy_on_real` learns from
@@ -98,8 +99,13 @@ def share_figure(hits: int, n: int, unit: str = "share", floor: float | None = N
 
 
 def judge_of(data: str) -> nn.Module:
-    """The judge of a data set, `judge-<data>`."""
-    return shelf.model(f"judge-{data}")
+    """The judge of a data set: `judge-portraits` for every mix of portraits."""
+    return shelf.model(f"judge-{kind_of(data)}")
+
+
+def kind_of(data: str) -> str:
+    """What a data set shows, whatever its mix: the first word of its name."""
+    return data.partition("-")[0]
 
 
 def features(judge: nn.Module, items: np.ndarray | Tensor) -> np.ndarray:
@@ -117,6 +123,9 @@ def predictions(judge: nn.Module, found: np.ndarray) -> np.ndarray:
 
 def judge_figures(judge: nn.Module, data: str, *, quick: bool) -> Iterator[tuple[str, Figure | None]]:
     """Accuracy; unless quick, the floor and the trivial generators in this judge's distance."""
+    if judge.attributes:
+        yield from attribute_figures(judge, data, share_figure)
+        return
     test = load(data, "test")
     yield "test_accuracy", None
     found = features(judge, test.items)
@@ -196,7 +205,7 @@ def generator_figures(model: nn.Module, data: str, *, quick: bool) -> Iterator[t
     """Distances, neighbours, shares, copies and what samples teach."""
     count = FEW if quick else COUNT
     judge, test, train = judge_of(data), load(data, "test"), load(data)
-    key = f"{data}_fid"
+    key = f"{kind_of(data)}_fid"
     yield key, None
     real, own = features(judge, test.items), features(judge, train.items[:COUNT])
     items, labels = draw(model, count)
@@ -208,6 +217,10 @@ def generator_figures(model: nn.Module, data: str, *, quick: bool) -> Iterator[t
         shares = class_shares(told, classes=list(test.names))
         yield "largest_share_deviation", from_finding(shares["largest deviation"])
         yield "label_obeyed", share_figure(int((told == labels).sum()), count, "share of items read as asked")
+    if judge.attributes:
+        known = int(named(judge, items)["known"].sum())
+        yield "known", share_figure(known, count, "share of items of the judge's kind")
+        yield from share_figures(judge, items, train, from_finding)
     if quick:
         return
     floor = frechet_finding(real, own).value
@@ -215,7 +228,8 @@ def generator_figures(model: nn.Module, data: str, *, quick: bool) -> Iterator[t
     yield key, from_finding(whole)
     for finding in neighbour_findings(real, made, floor=prdc(real, own)):
         yield finding.name, from_finding(finding)
-    mixture = features(judge, baseline("mixture", train, count=TAUGHT)[0][:COUNT])
+    asked = None if model.classes else np.random.default_rng(0).permutation(train.labels)[:COUNT]
+    mixture = features(judge, baseline("mixture", train, count=TAUGHT, labels=asked)[0][:COUNT])
     against = frechet_finding(real, mixture)
     yield f"{key}_over_mixture", ratio_figure(whole, against, floor / against.value)
     if hasattr(model, "draw_codes"):
@@ -251,7 +265,7 @@ def prior_figures(
     model: nn.Module, judge: nn.Module, real: np.ndarray, data: str, *, floor: float
 ) -> Iterator[tuple[str, Figure | None]]:
     """A VAE's priors against its ceiling: codes of training items, decoded in the same way."""
-    key = f"{data}_fid"
+    key = f"{kind_of(data)}_fid"
     found = {}
     for name, knobs in (
         ("unguided", {"prior": "flow", "guidance": 1.0}),
