@@ -47,6 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     bias.add_argument("--labels", **several, metavar="[COLUMN=]FILE", help="hand labels: columns item and label")
     bias.add_argument("--reference", **several, metavar="[COLUMN=]uniform|FILE", help="columns group and share")
     bias.add_argument("--expect", **several, metavar="[COLUMN=]G1,G2", help="groups that may be absent")
+    bias.add_argument("--training", type=Path, metavar="FILE", help="training set, same columns: amplified ties")
     bias.add_argument("--outcome", metavar="COLUMN", help="a number an item: its gaps between groups")
     bias.add_argument("--question", choices=("model", "folder"), default="model", help="whom the intervals answer for")
     bias.add_argument("--level", type=float, default=0.95, help="of the intervals (default: %(default)s)")
@@ -85,7 +86,7 @@ def _bias(arguments) -> int:
         raise Refused("The seed must be 0 or more.")
     report = bias_report(
         arguments.input, arguments.groups.split(","), validation=arguments.validation, labels=arguments.labels,
-        reference=arguments.reference, expect=arguments.expect, outcome=arguments.outcome,
+        reference=arguments.reference, expect=arguments.expect, training=arguments.training, outcome=arguments.outcome,
         question=arguments.question, level=arguments.level, seed=arguments.seed,
     )  # fmt: skip
     report.write(arguments.out)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import stat
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,16 +11,16 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
+from audits.bias.archives import BROKEN, MAX_PICTURE, MAX_TOTAL, outer_folder, safe_entries, unpacked
+from audits.bias.cells import as_meant
 from audits.bias.tables import listed
 
 FOLDER = "folder"  # the column that `--groups folder` makes
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
-MAX_ENTRIES, MAX_FILES = 5_000, 200_000  # of a zip, of a folder
-MAX_TOTAL, MAX_PICTURE, MAX_TABLE = 2 * 2**30, 64 * 2**20, 2**30  # bytes
-MAX_RATIO, RATIO_FROM = 100, 2**20  # a zip entry may not unpack to over 100 times its size, once past 1 MiB
+MAX_FILES = 200_000  # of a folder
+MAX_TABLE = 2**30  # bytes
 MAX_PIXELS = 50_000_000
 MAX_ROWS = 2_000_000
-NESTED = (".zip", ".7z", ".rar", ".tar", ".gz", ".tgz", ".bz2", ".xz")
 
 
 @dataclass(frozen=True)
@@ -82,7 +81,7 @@ def _csv(path: Path, columns: Sequence[str], items: bool) -> pd.DataFrame:
     table = pd.read_csv(path, usecols=wanted, nrows=MAX_ROWS + 1, **options)
     if len(table) > MAX_ROWS:
         raise ValueError(f"{path.name} has more than {MAX_ROWS:,} rows.")
-    return table
+    return table.apply(as_meant)
 
 
 def _parquet(path: Path, columns: Sequence[str], items: bool) -> pd.DataFrame:
@@ -142,8 +141,8 @@ def _pictures(found: Iterator[tuple[str, Path | None]], source: Path) -> Items:
 def _zipped(path: Path) -> Items:
     try:
         with zipfile.ZipFile(path) as archive:
-            entries = _safe(archive, path.name)
-            outer = _outer([entry.filename for entry in entries if not entry.is_dir()])
+            entries = safe_entries(archive, path.name)
+            outer = outer_folder([entry.filename for entry in entries if not entry.is_dir()])
             groups, folders, skipped, total = {}, set(), [], 0
             for entry in entries:
                 name = entry.filename.removeprefix(outer)
@@ -151,7 +150,7 @@ def _zipped(path: Path) -> Items:
                     folders.add(name.split("/", 1)[0])
                 if entry.is_dir():
                     continue
-                content = _unpacked(archive, entry, path.name)
+                content = unpacked(archive, entry, path.name)
                 total += len(content)
                 if total > MAX_TOTAL:
                     raise ValueError(f"{path.name} unpacks to more than {MAX_TOTAL:,} bytes.")
@@ -159,47 +158,9 @@ def _zipped(path: Path) -> Items:
                     groups[name] = name.split("/", 1)[0]
                 else:
                     skipped.append(name)
-    except (zipfile.BadZipFile, NotImplementedError, EOFError, RuntimeError) as error:
+    except BROKEN as error:
         raise ValueError(f"{path.name} is not a zip that can be read.") from error
     return _items(groups, sorted(folders), skipped, path)
-
-
-def _safe(archive: zipfile.ZipFile, source: str) -> list[zipfile.ZipInfo]:
-    """The entries of an archive; ValueError on a hostile one."""
-    entries = archive.infolist()
-    if len(entries) > MAX_ENTRIES:
-        raise ValueError(f"{source} has {len(entries):,} entries; at most {MAX_ENTRIES:,} are read.")
-    names = [entry.filename for entry in entries]
-    if len(set(names)) != len(names):
-        raise ValueError(f"{source} holds two files of one name.")
-    for entry, name in zip(entries, names, strict=True):
-        parts = PurePosixPath(name.replace("\\", "/")).parts
-        if not parts or name.startswith(("/", "\\")) or ".." in parts or ":" in parts[0] or "\0" in name:
-            raise ValueError(f"{source} holds a file with an unsafe path: {name!r}.")
-        if stat.S_ISLNK(entry.external_attr >> 16):
-            raise ValueError(f"{source} holds a link: {name!r}.")
-        if entry.flag_bits & 1:
-            raise ValueError(f"{source} is encrypted.")
-        if name.lower().endswith(NESTED):
-            raise ValueError(f"{source} holds another archive: {name!r}.")
-    return entries
-
-
-def _outer(files: Sequence[str]) -> str:
-    """The folder, with its slash, that holds every file and has subfolders with files; else nothing."""
-    first = files[0].split("/", 1)[0] + "/" if files else ""
-    whole = first and all(name.startswith(first) for name in files) and any(name.count("/") > 1 for name in files)
-    return first if whole else ""
-
-
-def _unpacked(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, source: str) -> bytes:
-    """The bytes of an entry, counted as they come: what a header promises is not believed."""
-    limit = max(RATIO_FROM, MAX_RATIO * entry.compress_size)
-    with archive.open(entry) as file:
-        content = file.read(min(limit, MAX_PICTURE) + 1)
-    if len(content) > limit:
-        raise ValueError(f"{source} is a zip bomb: {entry.filename!r} unpacks to over {MAX_RATIO} times its size.")
-    return content
 
 
 def readable(file) -> bool:

@@ -3,10 +3,30 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 
 from audits.bias.confusion import dirichlet
 
 CELLS = 2**22  # random numbers held at once
+
+
+def to_label(predicted: pd.Series, count: int = 100, *, seed: int = 0) -> list:
+    """Items to label by hand (their index in `predicted`), drawn within predicted groups and shuffled.
+
+    Every group gets the same number, because the estimate weighs them afterwards; a group with fewer items gives all
+    it has and the others share the rest. The order says nothing about the group. ValueError below 1 item.
+    """
+    if count < 1:
+        raise ValueError(f"At least one item must be labelled; {count} was given.")
+    rng = np.random.default_rng(seed)
+    waiting = {name: list(rng.permutation(len(rows))) for name, rows in predicted.groupby(predicted, sort=True)}
+    rows = {name: group.index for name, group in predicted.groupby(predicted, sort=True)}
+    drawn = []
+    while len(drawn) < min(count, len(predicted)):
+        for name in [name for name in waiting if waiting[name]]:
+            if len(drawn) < count:
+                drawn.append(rows[name][waiting[name].pop()])
+    return [drawn[i] for i in rng.permutation(len(drawn))]
 
 
 def poststratified(counts: np.ndarray, labels: np.ndarray) -> np.ndarray:

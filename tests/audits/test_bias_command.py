@@ -207,3 +207,55 @@ def test_what_a_table_says_cannot_run_anywhere(folder):
     assert "<script>" not in (folder / "out" / "report.html").read_text()
     assert "\u202e" not in (folder / "out" / "report.html").read_text()
     assert len(json.loads((folder / "out" / "report.json").read_text())["findings"]) == 3
+
+
+def test_amplification_against_a_training_set(folder, capsys):
+    rng = np.random.default_rng(1)
+    for name, tie in (("train", 0.6), ("made", 0.9)):
+        who = rng.choice(["w", "m"], 2000)
+        same = rng.random(2000) < tie
+        job = np.where((who == "w") == same, "nurse", "smith")
+        pd.DataFrame({"who": who, "job": job}).to_csv(f"{name}.csv", index=False)
+    arguments = ["bias", "made.csv", "--groups", "who,job", "--training", "train.csv", "--out", "out"]
+    assert main(arguments) == 0
+    found = report_of(folder / "out")["who -> job.amplification"]
+    assert found.low < 0.3 < found.high  # .9 - .6
+    assert found.verdict == "worse"
+    arguments[3] = "who"
+    assert main(arguments) == 2
+    assert "name two columns" in capsys.readouterr().err
+
+
+def test_a_damaged_entry_is_skipped_and_the_rest_kept(folder):
+    zipped("set.zip", [("a/1.png", picture()), ("a/2.png", picture()), ("b/3.png", picture())])
+    content = bytearray((folder / "set.zip").read_bytes())
+    with zipfile.ZipFile(folder / "set.zip") as archive:
+        at = archive.getinfo("a/2.png").header_offset + 60
+    content[at] ^= 0xFF
+    (folder / "set.zip").write_bytes(content)
+    items = read_items(folder / "set.zip", ["folder"])
+    assert list(items.table.index) == ["a/1.png", "b/3.png"]
+    assert "a/2.png" in items.notes[0]
+
+
+def test_tables_survive_a_spreadsheet_and_come_back(folder):
+    from audits.bias.cells import table_csv
+
+    table = pd.DataFrame({"item": ["=1+1", "plain", "'quoted"], "g": ["-5", None, "a,b"]})
+    (folder / "cells.csv").write_text(table_csv(table))
+    assert "'=1+1" in (folder / "cells.csv").read_text()
+    back = read_items(folder / "cells.csv", ["g"]).table
+    assert list(back.index) == list(table["item"])
+    assert list(back["g"].fillna("")) == ["-5", "", "a,b"]
+
+
+def test_items_to_label_are_drawn_evenly_and_shuffled():
+    from audits.bias.labelled import to_label
+
+    predicted = pd.Series(["a"] * 900 + ["b"] * 90 + ["c"] * 10, index=[f"i{k}" for k in range(1000)])
+    drawn = to_label(predicted, 100, seed=3)
+    assert predicted[drawn].value_counts().to_dict() == {"a": 45, "b": 45, "c": 10}
+    assert len(set(drawn)) == 100
+    assert drawn == to_label(predicted, 100, seed=3) != to_label(predicted, 100, seed=4)
+    assert sum(x == y for x, y in zip(predicted[drawn], predicted[drawn][1:], strict=False)) > 20  # no taking turns
+    assert sorted(to_label(predicted, 5000)) == sorted(predicted.index)
