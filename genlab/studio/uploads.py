@@ -111,12 +111,19 @@ def as_item(media: bytes, known: Entry, invert: str = "auto") -> np.ndarray:
     Raises:
         UploadError: the file cannot be used, or `invert` is something else.
     """
-    from PIL import Image
-
     if invert not in INVERT:
         raise UploadError(f"Invert is one of {', '.join(INVERT)}; {str(invert)[:40]!r} was given.")
-    channels, height, width = known.shape
-    picture = open_picture(media)
+    small, shade = fitted(open_picture(media), known.shape)
+    if known.shape[0] == 1 and (invert == "yes" or (invert == "auto" and shade > BRIGHT)):
+        small = 255 - small
+    return small
+
+
+def fitted(picture, shape: tuple[int, int, int]) -> tuple[np.ndarray, float]:
+    """A PIL image as an item uint8 (c, h, w), on a square of its own border's shade, and that shade from 0 to 255."""
+    from PIL import Image
+
+    channels, height, width = shape
     if channels == 1:
         picture = picture.convert("L")
     pixels = np.asarray(picture)
@@ -129,6 +136,5 @@ def as_item(media: bytes, known: Entry, invert: str = "auto") -> np.ndarray:
     small = np.asarray(
         square.resize((width, height), Image.Resampling.BOX if side > width else Image.Resampling.LANCZOS)
     )
-    if channels == 1 and (invert == "yes" or (invert == "auto" and float(shade) > BRIGHT)):
-        small = 255 - small
-    return np.ascontiguousarray(small[None] if channels == 1 else small.transpose(2, 0, 1))
+    small = np.ascontiguousarray(small[None] if channels == 1 else small.transpose(2, 0, 1))
+    return small, float(np.mean(shade))
