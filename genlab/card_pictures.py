@@ -16,7 +16,8 @@ from genlab.studio.shelf import Entry
 PER_CLASS = 12  # items a row of the contact sheet
 SHOWN = 24  # failures
 TRIED = 2000  # generated items that failures are looked for among
-SCALE = 3  # pixels a pixel
+ROWS = 5  # of the contact sheet of a model without classes
+WIDEST = 128  # pixels an item is enlarged to at most, three times at most
 CAPTION = 16  # pixels of height under an item
 
 
@@ -40,8 +41,8 @@ def write_pictures(name: str) -> list[Path]:
 
 
 def contact_sheet(known: Entry) -> bytes:
-    """A row a class (one for all where there is none), consecutive seeds from 0."""
-    rows = max(len(known.classes), 1)
+    """A row a class (five for all where there is none), consecutive seeds from 0."""
+    rows = len(known.classes) or ROWS
     labels = np.repeat(np.arange(rows), PER_CLASS).tolist() if known.classes else None
     items = generate.draw(known.name, 0, labels, rows * PER_CLASS, generate.whole_knobs(known, None))
     captions = [known.classes[c] if known.classes else "" for c in range(rows) for _ in range(PER_CLASS)]
@@ -53,13 +54,15 @@ def misread(known: Entry) -> bytes:
     labels = generate.labels_of(known, None, TRIED)
     items = generate.draw(known.name, 0, labels, TRIED, generate.whole_knobs(known, None))
     if labels is None:
-        return sheet_of(items[:SHOWN], ["not judged"] * SHOWN)
+        return strangest(items, f"judge-{known.data.partition('-')[0]}")
     return surest_mistakes(items, np.asarray(labels), verdicts(f"judge-{known.data}"), known.classes)
 
 
 def named_items(known: Entry) -> bytes:
     """The first test items of every class, with what the classifier names them."""
     data = load(known.data, "test")
+    if getattr(shelf.model(known.name), "attributes", None):
+        return named_portraits(known, data)
     chosen = np.concatenate([np.flatnonzero(data.labels == c)[:PER_CLASS] for c in range(len(data.names))])
     found = verdicts(known.name)(data.items[chosen]).argmax(1)
     return sheet_of(data.items[chosen], [data.names[c] for c in found])
@@ -68,7 +71,64 @@ def named_items(known: Entry) -> bytes:
 def mistakes(known: Entry) -> bytes:
     """Test items that the classifier gets wrong, surest first."""
     data: Data = load(known.data, "test")
+    if getattr(shelf.model(known.name), "attributes", None):
+        return misnamed(known, data)
     return surest_mistakes(data.items, data.labels, verdicts(known.name), data.names)
+
+
+def strangest(items: np.ndarray, judge: str) -> bytes:
+    """Items that are least like what the judge learnt from, with their distance over its limit."""
+    import torch
+
+    model = shelf.model(judge)
+    if not getattr(model, "attributes", None):
+        return sheet_of(items[:SHOWN], ["not judged"] * len(items[:SHOWN]))
+    device = next(model.parameters()).device
+    parts = torch.from_numpy(items).split(1024)
+    away = torch.cat([model.strangeness(p.to(device).float() / 255) for p in parts]) / model.limit
+    order = np.argsort(-away.cpu().numpy(), kind="stable")[:SHOWN]
+    return sheet_of(items[order], [f"{float(away[i]):.1f} x limit" for i in order], columns=6)
+
+
+def attribute_readings(judge: str, data: Data) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """The judge's group and its probability, for every attribute and item."""
+    import torch
+
+    model, found = shelf.model(judge), {}
+    device = next(model.parameters()).device
+    for part in torch.from_numpy(data.items).split(1024):
+        for name, logits in model.attribute_logits(part.to(device).float() / 255).items():
+            found.setdefault(name, []).append(logits.softmax(1).max(1))
+    return {
+        name: tuple(torch.cat([getattr(part, key) for part in parts]).cpu().numpy() for key in ("indices", "values"))
+        for name, parts in found.items()
+    }
+
+
+def named_portraits(known: Entry, data: Data) -> bytes:
+    """Test items of every class, with the tone, the hair and the extras that the judge names."""
+    from genlab.data.portraits import ATTRIBUTES
+
+    rng = np.random.default_rng(0)
+    chosen = np.concatenate([rng.choice(np.flatnonzero(data.labels == c), 6, False) for c in range(len(data.names))])
+    found = attribute_readings(known.name, data)
+    shown = ("tone", "hair", "glasses", "facial_hair")
+    named = [[ATTRIBUTES[name][found[name][0][i]] for name in shown] for i in chosen]
+    captions = [", ".join(group for group in groups if not group.startswith("no ")) for groups in named]
+    return sheet_of(data.items[chosen], captions, columns=6, wide=2)
+
+
+def misnamed(known: Entry, data: Data) -> bytes:
+    """Test items with an attribute that the judge gets wrong, surest first."""
+    from genlab.data.portraits import ATTRIBUTES
+
+    wrong = []
+    for name, (group, sure) in attribute_readings(known.name, data).items():
+        words = ["none" if word.startswith("no ") else word for word in ATTRIBUTES[name]]
+        for i in np.flatnonzero(group != data.attributes[name]):
+            wrong.append((-sure[i], int(i), f"{words[data.attributes[name][i]]} > {words[group[i]]}"))
+    wrong = sorted(wrong)[:SHOWN]
+    return sheet_of(data.items[[i for _, i, _ in wrong]], [text for *_, text in wrong], columns=8)
 
 
 def verdicts(judge: str) -> Callable[[np.ndarray], np.ndarray]:
@@ -105,8 +165,9 @@ def sheet_of(items: np.ndarray, captions: list[str], *, columns: int = PER_CLASS
     """
     from PIL import Image, ImageDraw, ImageFont
 
-    large = enlarge(items, SCALE)
-    channels, height, width = items.shape[1], items.shape[2] * SCALE, items.shape[3] * SCALE
+    scale = min(3, max(1, WIDEST // items.shape[2]))
+    large = enlarge(items, scale)
+    channels, height, width = items.shape[1], items.shape[2] * scale, items.shape[3] * scale
     cell, tall, rows = width * wide + 4, height + CAPTION + 4, max(-(-len(items) // columns), 1)
     sheet = Image.new("L" if channels == 1 else "RGB", (cell * columns, tall * rows))
     pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=11)

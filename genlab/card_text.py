@@ -71,8 +71,10 @@ def interval(metric: dict[str, Any]) -> str:
 
 def spoken(name: str) -> str:
     """A metric's name in words: `fashion_fid` is Fashion-FID."""
-    words = name.replace("fashion_fid", "Fashion-FID").replace("_", " ")
-    return words[:1].upper() + words[1:]
+    kind, mark, rest = name.partition("_fid")
+    if mark:
+        return f"{kind.capitalize()}-FID{rest.replace('_', ' ')}"
+    return name[:1].upper() + name[1:].replace("_", " ")
 
 
 def duration(seconds: float) -> str:

@@ -91,6 +91,7 @@ LICENCES = {
     "toon-head": ("CC-BY-4.0", "Toon Head by Johan Melin, https://www.johanmelin.com, drawn by DiceBear, "
                   "https://www.dicebear.com"),
 }  # fmt: skip
+DRAWN_BY = "dicebear/open-peeps"  # how a card names the source; nothing is fetched under this name
 CAVEATS = (
     "Drawings, not photographs: nothing measured on them carries over to pictures of people.",
     "Nobody in them has a gender or an age. `presentation` is a proxy of ours from drawn hair alone; real people's "

@@ -91,8 +91,9 @@ def share_figure(hits: int, n: int, unit: str = "share", floor: float | None = N
     """A share with Wilson's interval."""
     from statsmodels.stats.proportion import proportion_confint
 
-    low, high = proportion_confint(hits, n, method="wilson")
-    return {"value": hits / n, "low": float(low), "high": float(high), "n": n, "floor": floor, "unit": unit}
+    value = hits / n
+    low, high = proportion_confint(hits, n, method="wilson")  # at 0 and 1 rounding may leave the value outside
+    return {"value": value, "low": min(low, value), "high": max(high, value), "n": n, "floor": floor, "unit": unit}
 
 
 # ---- the judge, and what its distances are compared with
