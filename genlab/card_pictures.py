@@ -10,6 +10,7 @@ from audits.provenance import Claim, seal
 from genlab.checkpoint import write
 from genlab.data import Data, load
 from genlab.studio import generate, shelf
+from genlab.studio.evaluate_grid import GRIDS, nearest
 from genlab.studio.pictures import enlarge
 from genlab.studio.shelf import Entry
 
@@ -53,6 +54,8 @@ def misread(known: Entry) -> bytes:
     """Of `TRIED` items from seed 0 on, those that the judge reads as another class than asked, surest first."""
     labels = generate.labels_of(known, None, TRIED)
     items = generate.draw(known.name, 0, labels, TRIED, generate.whole_knobs(known, None))
+    if known.data in GRIDS:
+        return furthest(items, load(known.data))
     if labels is None:
         return strangest(items, f"judge-{known.data.partition('-')[0]}")
     return surest_mistakes(items, np.asarray(labels), verdicts(f"judge-{known.data}"), known.classes)
@@ -74,6 +77,14 @@ def mistakes(known: Entry) -> bytes:
     if getattr(shelf.model(known.name), "attributes", None):
         return misnamed(known, data)
     return surest_mistakes(data.items, data.labels, verdicts(known.name), data.names)
+
+
+def furthest(items: np.ndarray, train: Data) -> bytes:
+    """Items that are furthest from every training drawing, in pixels, with the class of the nearest."""
+    near = nearest(items.astype(np.float32) / 255, train)
+    away = (items.astype(float) - train.items[near]).reshape(len(items), -1)
+    order = np.argsort(-np.square(away).mean(1), kind="stable")[:SHOWN]
+    return sheet_of(items[order], [train.names[train.labels[near[i]]] for i in order], columns=8)
 
 
 def strangest(items: np.ndarray, judge: str) -> bytes:

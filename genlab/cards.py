@@ -16,7 +16,7 @@ from typing import Any
 
 from genlab import checkpoint
 from genlab.card_text import PLACEHOLDER, TYPED, about, duration, filled, interval, number, section, spoken
-from genlab.data import fashion, portraits
+from genlab.data import fashion, portraits, professions
 from genlab.models import FAMILIES
 
 LICENCE = "apache-2.0"
@@ -54,15 +54,20 @@ HEADLINES = (
     "tone_discrepancy",
     "recall",
     "taught_by_samples",
+    "drawings_covered",
+    "near_copies",
 )
 FIGURES = re.compile(r"(<!-- figures[^>]*-->\n).*?(<!-- end of figures -->)", re.DOTALL)
 HOW_TO_READ = (
     "Each figure stands with its 95 % interval, the number of items n behind it and, where there is one, its "
-    "floor: what real items of the training split score against the test split by the same measure. Distances "
-    "use the features of `judge-{kind}`, this project's own classifier: they are named {Kind}-FID and cannot "
-    "be compared with distances taken by another network. A figure holds for the weights, the knobs and the "
-    "judge it was measured with."
+    "floor: what real items of the training split score against the test split by the same measure. {distances} "
+    "A figure holds for the weights, the knobs and the instrument it was measured with."
 )
+BY_JUDGE = (
+    "Distances use the features of `judge-{kind}`, this project's own classifier: they are named {Kind}-FID and "
+    "cannot be compared with distances taken by another network."
+)
+BY_NEIGHBOUR = "Classes, groups and copies are read off the nearest training drawing, in pixels."
 
 
 @dataclass(frozen=True)
@@ -74,6 +79,7 @@ class Source:
     tested_on: str
     caveats: tuple[str, ...]
     knobs: str = "Every knob stood at its default."
+    distances: str = BY_JUDGE
 
 
 DRAWN = "10,000 portraits drawn from seeds that no model was trained on"
@@ -90,6 +96,8 @@ SOURCES = {
     "portraits-biased": Source("Drawn portraits, a deliberately biased mix", portraits.DRAWN_BY, DRAWN,
                                portraits.CAVEATS),
     "portraits-balanced": Source("Drawn portraits, a balanced mix", portraits.DRAWN_BY, DRAWN, portraits.CAVEATS),
+    "professions": Source("People at work, emoji", professions.DRAWN_BY, "the 30 drawings of two professions that were "
+                          "never trained on", professions.CAVEATS, distances=BY_NEIGHBOUR),
 }  # fmt: skip
 
 
@@ -118,7 +126,7 @@ def render(name: str, shelf: Path = checkpoint.SHELF) -> str:
         "Model details": details(config),
         "Intended use": f"{texts['Intended use']}\n\n### Out-of-scope use\n\n{texts['Out-of-scope use']}",
         "Factors": texts["Factors"],
-        "Metrics": HOW_TO_READ.format(kind=kind, Kind=kind.capitalize()),
+        "Metrics": HOW_TO_READ.format(distances=source.distances.format(kind=kind, Kind=kind.capitalize())),
         "Evaluation data": f"{source.title}: {source.tested_on}. {source.knobs} The weights measured are those "
         "shipped, rounded to bf16 and read back.",
         "Training data": training_data(source, trained),

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from genlab import checkpoint
-from genlab.data import Data, load, portraits
+from genlab.data import Data, load, portraits, professions
 from genlab.device import describe
 from genlab.fit import Batches, Progress, fit, save_state
 from genlab.models import build
@@ -116,6 +116,23 @@ RECIPES: dict[str, Recipe] = {
     "vae-portraits-balanced": replace(PORTRAIT_VAE, data="portraits-balanced"),
     "gan-portraits-biased": PORTRAIT_GAN,
     "gan-portraits-balanced": replace(PORTRAIT_GAN, data="portraits-balanced"),
+    "gan-professions": Recipe(
+        "gan",
+        "professions",
+        {
+            "shape": [3, 64, 64],
+            "classes": len(professions.TRAINED),
+            "patch": 2,
+            "width": 16,
+            "augment": 3,
+            "r1": 0.1,
+            "critic_rate": 3.0,
+            "auxiliary": 0.2,
+        },
+        steps=5000,
+        batch=64,
+        lr=4e-4,
+    ),
 }
 
 
@@ -175,7 +192,7 @@ def train(name: str, work: Path, *, device: str = "cpu", steps: int | None = Non
         "data": recipe.data,
         "split": data.split,
         "items": len(data),
-        **({"shares": portraits.shares(data)} if data.attributes else {}),
+        **({"shares": data.shares()} if data.groups else {}),
         "licence": data.licence,
         "attribution": data.attribution,
         "seconds": math.ceil(sum(seconds.values())),

@@ -18,6 +18,7 @@ class Data:
         items: uint8 array, (n, c, h, w).
         labels: int64 array, (n,), class numbers.
         attributes: further exact labels, each an array of (n,).
+        groups: names of an attribute's groups, by the number in its array.
         names: class names, by class number.
         licence: SPDX identifier where there is one, else words.
         attribution: whom to credit, with a public address.
@@ -33,9 +34,17 @@ class Data:
     attribution: str
     caveats: tuple[str, ...] = ()
     attributes: dict[str, np.ndarray] = field(default_factory=dict)
+    groups: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.items)
+
+    def shares(self) -> dict[str, dict[str, float]]:
+        """The share of every named group in the split, by attribute."""
+        counts = {name: np.bincount(self.attributes[name], minlength=len(of)) for name, of in self.groups.items()}
+        return {
+            name: dict(zip(of, (counts[name] / len(self)).tolist(), strict=True)) for name, of in self.groups.items()
+        }
 
 
 def load(name: str, split: str = "train") -> Data:

@@ -290,14 +290,8 @@ def load(name: str, split: str) -> Data:
     licences = [LICENCES[style] for style in STYLE_OF[name]]
     return Data(
         name, split, items, attributes["tone"], ATTRIBUTES["tone"], " AND ".join(key for key, _ in licences),
-        "; ".join(credit for _, credit in licences), CAVEATS, attributes,
+        "; ".join(credit for _, credit in licences), CAVEATS, attributes, ATTRIBUTES,
     )  # fmt: skip
-
-
-def shares(data: Data) -> dict[str, dict[str, float]]:
-    """The share of every group in a split, by attribute."""
-    counts = {a: np.bincount(data.attributes[a], minlength=len(names)) for a, names in ATTRIBUTES.items()}
-    return {a: dict(zip(names, (counts[a] / len(data)).tolist(), strict=True)) for a, names in ATTRIBUTES.items()}
 
 
 def _drawn(name: str, style: str, split: str) -> dict[str, np.ndarray]:

@@ -97,5 +97,5 @@ def load(split: str) -> Data:
     labels, presentation, tone = np.array(list(wanted.values()), np.int64).T
     return Data(
         "professions", split, np.stack([found[name] for name in wanted]), labels, names, LICENCE, ATTRIBUTION, CAVEATS,
-        {"presentation": presentation, "tone": tone},
+        {"presentation": presentation, "tone": tone}, ATTRIBUTES,
     )  # fmt: skip

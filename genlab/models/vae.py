@@ -265,6 +265,12 @@ class VAE(nn.Module):
         fitted = "flow" if self.flow is not None else "mixture" if self.mixture is not None else "normal"
         return Knobs(prior=fitted)
 
+    @property
+    def idle_knobs(self) -> set[str]:
+        """Knobs that change nothing here: guidance without classes, detail without local latents."""
+        idle = set() if self.classes else {"guidance"}
+        return idle if self.local_shapes() else idle | {"detail"}
+
     @torch.no_grad()
     def log_prob(self, images: Images, seeds: Seeds, *, k: int = 1, labels: Labels | None = None) -> Tensor:
         """Importance-weighted lower bound on log p(x) with k draws, nats an item (Burda et al. 2016, equation 8).

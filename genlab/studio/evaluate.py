@@ -24,6 +24,7 @@ from genlab.models.contract import capabilities
 from genlab.seeds import Seeds
 from genlab.studio import shelf
 from genlab.studio.evaluate_attributes import attribute_figures, named, share_figures
+from genlab.studio.evaluate_grid import GRIDS, grid_figures
 
 COUNT, FEW = 10_000, 2_000  # items of a full and of a quick measurement
 TAUGHT = 20_000  # items that the classifier of `accuracy_on_real` learns from
@@ -204,8 +205,11 @@ def default_knobs(model: nn.Module) -> Any:
 
 def generator_figures(model: nn.Module, data: str, *, quick: bool) -> Iterator[tuple[str, Figure | None]]:
     """Distances, neighbours, shares, copies and what samples teach."""
-    count = FEW if quick else COUNT
-    judge, test, train = judge_of(data), load(data, "test"), load(data)
+    count, test, train = FEW if quick else COUNT, load(data, "test"), load(data)
+    if kind_of(data) in GRIDS:
+        yield from grid_figures(model, train, test, draw, count, from_finding, share_figure)
+        return
+    judge = judge_of(data)
     key = f"{kind_of(data)}_fid"
     yield key, None
     real, own = features(judge, test.items), features(judge, train.items[:COUNT])

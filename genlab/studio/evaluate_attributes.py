@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from audits.bias import representation
-from genlab.data import Data, load, portraits
+from genlab.data import Data, load
 from genlab.models.judge import Judge, soften
 
 FOREIGN = 2_000  # pictures of another data set, and of noise, that the judge should not claim to know
@@ -36,7 +36,7 @@ def confusions(judge: Judge, data: str) -> dict[str, dict]:
     for name, size in judge.attributes.items():
         counts = np.zeros((size, size), int)
         np.add.at(counts, (test.attributes[name], found[name]), 1)
-        tables[name] = {"names": list(portraits.ATTRIBUTES[name]), "counts": counts.tolist()}
+        tables[name] = {"names": list(test.groups[name]), "counts": counts.tolist()}
     return tables
 
 
@@ -76,13 +76,13 @@ def share_figures(judge: nn.Module, items: np.ndarray, train: Data, from_finding
     """How far the shares of every attribute, as the judge names known items, are from the training shares."""
     if not getattr(judge, "attributes", None):
         return
-    found, trained = named(judge, items), portraits.shares(train)
+    found, trained = named(judge, items), train.shares()
     known = found["known"]
     if not known.any():
         return
     tables = confusions(judge, train.name.partition("-")[0])
     for name in judge.attributes:
-        groups = np.array(portraits.ATTRIBUTES[name])
+        groups = np.array(train.groups[name])
         report = representation(
             groups[found[name][known]], reference=trained[name], validation=validation(tables[name]),
         )  # fmt: skip

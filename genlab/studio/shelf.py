@@ -140,12 +140,15 @@ def _describe(model: Any, config: dict[str, Any]) -> Entry:
 
 
 def _knob_specs(model: Any) -> tuple[KnobSpec, ...]:
+    """What a visitor is shown: every knob but those that change nothing in this very model."""
+    idle = getattr(model, "idle_knobs", ())
     defaults = default_knobs(model)
     return tuple(
         KnobSpec(
             f.name, defaults[f.name], f.metadata["low"], f.metadata["high"], f.metadata["help"], f.metadata["choices"]
         )
         for f in dataclasses.fields(model.Knobs)
+        if f.name not in idle
     )
 
 

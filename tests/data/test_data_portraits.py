@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from skimage.color import rgb2lab
 
-from genlab.data import load, portraits
+from genlab.data import examples, load, portraits
 from genlab.data.portraits import ATTRIBUTES, MIXES, SKIN
 
 
@@ -104,7 +104,18 @@ def test_splits_are_kept_and_do_not_meet(monkeypatch, tmp_path):
     assert not rows[0] & rows[2]
     again = load("portraits", "test")
     assert np.array_equal(again.items, splits["test"].items)
-    shares = portraits.shares(splits["train"])
+    shares = splits["train"].shares()
     assert all(sum(groups.values()) == pytest.approx(1) for groups in shares.values())
     with pytest.raises(ValueError, match="train and validate and test"):
         load("portraits", "dev")
+
+
+def test_example_items_show_both_mixes_every_tone_alike():
+    for mix in ("portraits-biased", "portraits-balanced"):
+        shown = examples.load(mix)
+        assert shown.items.shape == (120, 3, 64, 64)
+        assert np.bincount(shown.labels).tolist() == [24] * 5
+    first, groups = portraits.draw(1, MIXES["portraits-balanced"], first_seed=portraits.FIRST_SEED["test"])
+    place = examples.about("portraits-biased")["rows_of_the_split"].index(0)
+    assert np.array_equal(shown.items[place], first[0])
+    assert shown.labels[place] == groups["tone"][0]

@@ -112,3 +112,19 @@ def test_a_conditional_model_asks_for_labels():
     model = build("vae", {"shape": (1, 8, 8), "classes": 3, "conditional": True, "latent": 4, "width": 8}).eval()
     with pytest.raises(ValueError, match="conditional"):
         model.encode(torch.rand(2, 1, 8, 8))
+
+
+@pytest.mark.parametrize(("classes", "local"), [(0, (0, 0)), (0, (1, 0)), (3, (0, 0))])
+def test_idle_knobs_are_those_that_change_nothing(classes, local):
+    torch.manual_seed(0)
+    model = VAE(latent=4, width=4, classes=classes, local=local, priors=["flow"]).eval()
+    for parameter in model.flow.parameters():  # a fresh flow stands still
+        torch.nn.init.normal_(parameter, std=0.05)
+
+    def drawn(**turned):
+        labels = torch.tensor([0, 1, 2]) if classes else None
+        return model.sample(Seeds.count_from(0, 3), labels, VAE.Knobs(**turned))
+
+    turned = {"guidance": 6.0, "detail": 0.0, "temperature": 0.5, "prior": "normal"}
+    idle = {name for name, value in turned.items() if torch.equal(drawn(**{name: value}), drawn())}
+    assert idle == model.idle_knobs
