@@ -124,8 +124,12 @@ class GAN(nn.Module):
         bound = (knobs or Knobs()).truncation
         noise = seeds.randn(self.latent)
         labels = check_labels(labels, seeds, self.classes)
-        folded = noise if bound >= 4 else truncate(noise, bound)
-        return in_micro_batches(lambda z, y: self.generator(z, y).float().add(1).div(2).clamp(0, 1), folded, labels)
+        return self.paint(noise if bound >= 4 else truncate(noise, bound), labels)
+
+    @torch.no_grad()
+    def paint(self, noise: Tensor, labels: Labels | None = None) -> Images:
+        """The pictures (n, c, h, w) of noise vectors (n, latent), which `sample` draws and others may choose."""
+        return in_micro_batches(lambda z, y: self.generator(z, y).float().add(1).div(2).clamp(0, 1), noise, labels)
 
 
 def truncate(noise: Tensor, bound: float) -> Tensor:

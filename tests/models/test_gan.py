@@ -9,6 +9,7 @@ from torch import nn
 from genlab.models import build
 from genlab.models.contract import Batch
 from genlab.models.gan import LOSSES, minibatch_deviation, truncate
+from genlab.seeds import Seeds
 
 SMALL = {"shape": (1, 8, 8), "latent": 4, "width": 4}
 
@@ -147,3 +148,9 @@ def test_an_auxiliary_classifier_needs_classes_and_stages_are_two_or_three():
         small(auxiliary=0.1)
     with pytest.raises(ValueError, match="Stages are 2 or 3"):
         small(stages=4)
+
+
+def test_painting_the_noise_of_a_seed_is_sampling_it():
+    gan = small().eval()
+    drawn = gan.paint(truncate(Seeds.count_from(5, 3).randn(4), 2.0))
+    assert torch.equal(drawn, gan.sample(Seeds.count_from(5, 3), knobs=gan.Knobs(truncation=2.0)))
