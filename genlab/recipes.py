@@ -65,9 +65,22 @@ PORTRAIT_VAE = Recipe(
 PORTRAIT_GAN = Recipe(
     "gan",
     "portraits-biased",
-    {"shape": [3, 64, 64], "patch": 2, "width": 24, "latent": 96, "augment": 2, "r1": 0.1, "critic_rate": 3.0},
-    steps=7000,
-    batch=64,
+    {
+        "shape": [3, 64, 64],
+        "patch": 2,
+        "width": 32,
+        "depth": 0,
+        "stages": 3,
+        "detail": 48,
+        "palette": 8,
+        "latent": 96,
+        "augment": 2,
+        "r1": 0.1,
+        "critic_rate": 3.0,
+        "rehearsal": 0.25,
+    },
+    steps=12000,
+    batch=32,
     lr=4e-4,
 )
 

@@ -54,6 +54,12 @@ LOSSES: dict[str, tuple[Callable, Callable]] = {
 }
 
 
+BLUR = 0.3  # of a rehearsal, in units of [-1, 1]: details below it are not worth a nat
+REHEARSAL_LR = 1e-3
+ENCODER_SEED = 67280421310721  # PyTorch's own default: any fixed one would do
+HEAD_START = 0.02  # share of the run in which only the critic learns, after a rehearsal
+
+
 class GAN(nn.Module):
     """Convolutional GAN for square images whose side is a multiple of 2 to the `stages` times the patch.
 
@@ -65,12 +71,16 @@ class GAN(nn.Module):
         depth: residual blocks at the smallest map, in each network.
         stages: doublings of the side from the smallest map to the largest: 2 or 3.
         patch: side of the pixel blocks that the networks give and take as channels (2: a quarter of the work).
+        palette: colours that the generator mixes an item from, pixel by pixel (0: any colour anywhere).
+        detail: channels of both networks at the largest map (0: `width` in the generator, none in the critic).
         loss: "minimax", "non-saturating", "hinge" or "wasserstein".
         spectral: spectral normalisation of the critic (Miyato et al. 2018).
         r1: weight of the squared gradient at real items (Mescheder et al. 2018, equation 9).
         gradient_penalty: weight of Gulrajani et al. 2017, equation 3.
         penalty_every: the penalties are computed every so many steps, weighted up (Karras et al. 2020).
         auxiliary: weight of naming the class, for the critic on real items and for the generator on its own.
+        rehearsal: share of the run in which the critic's trunk and the generator learn as encoder and decoder of a VAE,
+            so that every kind of item is drawn before the contest begins (Larsen et al. 2016 train both at once).
         augment: pixels by which real and generated pictures alike are shifted before the critic (Zhao et al. 2020).
         critic_steps: steps of the critic for one of the generator.
         critic_rate: learning rate of the critic over the generator's (Heusel et al. 2017).
@@ -88,6 +98,8 @@ class GAN(nn.Module):
         depth: int = 1,
         stages: int = 2,
         patch: int = 1,
+        palette: int = 0,
+        detail: int = 0,
         loss: str = "hinge",
         spectral: bool = True,
         r1: float = 0.0,
@@ -95,12 +107,15 @@ class GAN(nn.Module):
         penalty_every: int = 8,
         auxiliary: float = 0.0,
         augment: int = 0,
+        rehearsal: float = 0.0,
         critic_steps: int = 1,
         critic_rate: float = 2.0,
     ):
         super().__init__()
         if loss not in LOSSES:
             raise ValueError(f"Losses are {', '.join(LOSSES)}; {loss!r} was given.")
+        if not 0 <= rehearsal <= 0.9:
+            raise ValueError(f"The rehearsal is a share of the run from 0 to 0.9; {rehearsal} was given.")
         if stages not in (2, 3):
             raise ValueError(f"Stages are 2 or 3; {stages} was given.")
         if shape[1] != shape[2] or shape[1] % (patch * 2**stages):
@@ -110,9 +125,10 @@ class GAN(nn.Module):
         self.shape, self.classes, self.latent = tuple(shape), classes, latent
         self.objective, self.r1, self.gradient_penalty = loss, r1, gradient_penalty
         self.penalty_every, self.auxiliary, self.augment = penalty_every, auxiliary, augment
-        self.critic_steps, self.critic_rate = critic_steps, critic_rate
+        self.critic_steps, self.critic_rate, self.rehearsal = critic_steps, critic_rate, rehearsal
         sizes = {"shape": shape, "classes": classes, "width": width, "depth": depth, "stages": stages, "patch": patch}
-        self.generator = Painter(latent=latent, **sizes)
+        sizes["detail"] = detail
+        self.generator = Painter(latent=latent, palette=palette, **sizes)
         self.critic = Critic(spectral=spectral, auxiliary=auxiliary > 0, **sizes)
 
     def trainer(self, lr: float) -> "Duel":
@@ -156,10 +172,13 @@ class ConditionalNorm(nn.Module):
 class Painter(nn.Module):
     """The generator: noise (n, latent) and labels (n,) to pictures in [-1, 1]."""
 
-    def __init__(self, *, shape: tuple, classes: int, latent: int, width: int, depth: int, stages: int, patch: int):
+    def __init__(
+        self, *, shape: tuple, classes: int, latent: int, width: int, depth: int, stages: int, patch: int, palette: int,
+        detail: int,
+    ):  # fmt: skip
         super().__init__()
-        self.side, self.patch = shape[1] // (patch * 2**stages), patch
-        widths = [8 * width, 4 * width, *([2 * width] * (stages - 2)), width]
+        self.side, self.patch, self.palette = shape[1] // (patch * 2**stages), patch, palette
+        widths = [8 * width, 4 * width, *([2 * width] * (stages - 2)), detail or width]
         deep = widths[0]
         self.label = nn.Embedding(max(classes, 1), latent)
         self.start = nn.Linear(2 * latent, 2 * width * self.side**2)
@@ -168,18 +187,25 @@ class Painter(nn.Module):
         self.norms = nn.ModuleList(nn.BatchNorm2d(c) for c in widths[1:])
         self.by_class = ConditionalNorm(deep, classes)
         self.up = nn.ModuleList(nn.ConvTranspose2d(a, b, 4, 2, 1) for a, b in pairwise(widths))
-        self.leave = nn.Conv2d(width, shape[0] * patch**2, 3, padding=1)
+        self.leave = nn.Conv2d(widths[-1], (palette or shape[0]) * patch**2, 3, padding=1)
+        if palette:
+            self.mix = nn.Sequential(nn.Linear(2 * latent, 128), nn.ReLU(), nn.Linear(128, palette * shape[0]))
 
     def forward(self, noise: Tensor, labels: Labels | None) -> Tensor:
         labels = torch.zeros(len(noise), dtype=torch.long, device=noise.device) if labels is None else labels
-        h = self.start(torch.cat([noise, self.label(labels)], 1)).view(len(noise), -1, self.side, self.side)
+        given = torch.cat([noise, self.label(labels)], 1)
+        h = self.start(given).view(len(noise), -1, self.side, self.side)
         h = self.widen(h.contiguous(memory_format=torch.channels_last))
         for block in self.blocks:
             h = block(h)
         h = F.relu(self.by_class(h, labels))
         for norm, up in zip(self.norms, self.up, strict=True):
             h = F.relu(norm(up(h)))
-        return torch.tanh(F.pixel_shuffle(self.leave(h), self.patch))
+        h = F.pixel_shuffle(self.leave(h), self.patch)
+        if not self.palette:
+            return torch.tanh(h)
+        colours = torch.tanh(self.mix(given)).view(len(noise), self.palette, -1)
+        return torch.einsum("nkhw,nkc->nchw", h.softmax(1), colours)
 
 
 class Critic(nn.Module):
@@ -187,13 +213,15 @@ class Critic(nn.Module):
 
     def __init__(
         self, *, shape: tuple, classes: int, width: int, depth: int, stages: int, patch: int, spectral: bool,
-        auxiliary: bool,
+        auxiliary: bool, detail: int,
     ):  # fmt: skip
         super().__init__()
         self.patch = patch
         keep = spectral_norm if spectral else (lambda layer: layer)
-        widths = [shape[0] * patch**2, *([width] * (stages - 2)), 2 * width, 4 * width]
+        pixels = shape[0] * patch**2
+        widths = [detail or pixels, *([width] * (stages - 2)), 2 * width, 4 * width]
         deep = widths[-1]
+        self.look = keep(nn.Conv2d(pixels, detail, 3, padding=1)) if detail else None
         self.down = nn.ModuleList(keep(nn.Conv2d(a, b, 4, 2, 1)) for a, b in pairwise(widths))
         self.blocks = nn.ModuleList(
             nn.ModuleList([keep(nn.Conv2d(deep, deep, 3, padding=1)) for _ in range(2)]) for _ in range(depth)
@@ -208,16 +236,22 @@ class Critic(nn.Module):
 
     def judge(self, images: Tensor, labels: Labels | None) -> tuple[Tensor, Tensor | None]:
         """The number an item (n,), and the auxiliary classifier's logits (n, classes) where there is one."""
-        h = F.pixel_unshuffle(images, self.patch).contiguous(memory_format=torch.channels_last)
-        for layer in self.down:
-            h = F.leaky_relu(layer(h), 0.2)
-        for first, second in self.blocks:
-            h = h + second(F.leaky_relu(first(F.leaky_relu(h, 0.2)), 0.2))
-        h = F.leaky_relu(self.last(torch.cat([h, minibatch_deviation(h)], 1)), 0.2).sum((2, 3))
+        h = self.features(images)
         score = self.head(h)[:, 0]
         if self.label is not None:
             score = score + (self.label(labels) * h).sum(1)
         return score, None if self.names is None else self.names(h)
+
+    def features(self, images: Tensor) -> Tensor:
+        """What the score is read off, (n, features)."""
+        h = F.pixel_unshuffle(images, self.patch).contiguous(memory_format=torch.channels_last)
+        if self.look is not None:
+            h = F.leaky_relu(self.look(h), 0.2)
+        for layer in self.down:
+            h = F.leaky_relu(layer(h), 0.2)
+        for first, second in self.blocks:
+            h = h + second(F.leaky_relu(first(F.leaky_relu(h, 0.2)), 0.2))
+        return F.leaky_relu(self.last(torch.cat([h, minibatch_deviation(h)], 1)), 0.2).sum((2, 3))
 
 
 def minibatch_deviation(h: Tensor, group: int = 4) -> Tensor:
@@ -238,6 +272,14 @@ class Duel:
             torch.optim.Adam(net.parameters(), lr=rate, betas=(0.0, 0.99), fused=True)
             for net, rate in zip(nets, self.rates, strict=True)
         ]
+        self.code = None
+        if gan.rehearsal:  # from the critic's features to a code's mean and log-deviation; no part of the model
+            device = next(gan.parameters()).device
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(ENCODER_SEED)
+                self.code = nn.Linear(gan.critic.head.in_features, 2 * gan.latent).to(device)
+            learners = [*gan.parameters(), *self.code.parameters()]
+            self.together = torch.optim.Adam(learners, lr=REHEARSAL_LR, betas=(0.9, 0.99), fused=True)
 
     def __call__(self, batch: Batch, fraction: float) -> dict[str, Tensor]:
         for optimiser, rate in zip(self.optimisers, self.rates, strict=True):
@@ -246,11 +288,30 @@ class Duel:
         if self.gan.classes:  # neighbours of one class let `minibatch_deviation` see how varied a class is
             order = batch.labels.argsort()
             items, labels = items[order], batch.labels[order]
+        if fraction < self.gan.rehearsal:
+            return self.rehearse(items, labels)
         reported = self.critic_step(items, labels)
         self.count += 1
-        if self.count % self.gan.critic_steps == 0:
+        behind = self.gan.rehearsal and fraction < self.gan.rehearsal + HEAD_START
+        if self.count % self.gan.critic_steps == 0 and not behind:
             reported["generator"] = self.generator_step(labels, len(batch.items), batch.items.device)
         return reported
+
+    def rehearse(self, real: Tensor, labels: Labels | None) -> dict[str, Tensor]:
+        """Raise the evidence lower bound of real items in [-1, 1], a normal law of width `BLUR` around the decoded."""
+        gan = self.gan
+        gan.critic.requires_grad_(True)
+        with autocast(real.device):
+            mean, log_deviation = self.code(gan.critic.features(real)).float().chunk(2, 1)
+            noise = torch.randn_like(mean)
+            made = gan.generator(mean + log_deviation.exp() * noise, labels).float()
+        error = (made - real).square().mean()
+        divergence = (mean.square() + (2 * log_deviation).exp() - 1 - 2 * log_deviation).sum(1).mean() / 2
+        loss = error / (2 * BLUR**2) + divergence / real[0].numel()
+        self.together.zero_grad(set_to_none=True)
+        loss.backward()
+        self.together.step()
+        return {"error": error.detach(), "divergence": divergence.detach()}
 
     def critic_step(self, real: Tensor, labels: Labels | None) -> dict[str, Tensor]:
         """Lower the critic's loss on a batch of real items in [-1, 1]; the generator stays as it is."""
@@ -309,12 +370,16 @@ class Duel:
             "generator": self.optimisers[0].state_dict(),
             "critic": self.optimisers[1].state_dict(),
             "n": self.count,
+            **({"code": self.code.state_dict(), "together": self.together.state_dict()} if self.code else {}),
         }
 
     def load_state_dict(self, state: dict) -> None:
         self.optimisers[0].load_state_dict(state["generator"])
         self.optimisers[1].load_state_dict(state["critic"])
         self.count = state["n"]
+        if self.code:
+            self.code.load_state_dict(state["code"])
+            self.together.load_state_dict(state["together"])
 
 
 def input_gradient(critic: Critic, images: Tensor, labels: Labels | None) -> Tensor:

@@ -35,6 +35,11 @@ VARIANTS = {
     "gan patches": ("gan", {"shape": (3, 16, 16), "latent": 4, "width": 4, "patch": 2, "augment": 2}),
     "gan three stages": ("gan", {"shape": SHAPE, "latent": 4, "width": 4, "stages": 3, "loss": "non-saturating"}),
     "gan auxiliary": ("gan", {"shape": SHAPE, "classes": 3, "latent": 4, "width": 4, "auxiliary": 0.2}),
+    "gan palette": (
+        "gan",
+        {"shape": (3, 16, 16), "latent": 4, "width": 4, "depth": 0, "stages": 3, "patch": 2, "detail": 6, "palette": 5},
+    ),
+    "gan rehearsed": ("gan", {"shape": SHAPE, "classes": 3, "latent": 4, "width": 4, "rehearsal": 0.5}),
     "gan minimax": ("gan", {"shape": SHAPE, "latent": 4, "width": 4, "loss": "minimax"}),
     "wgan-gp": (
         "gan",

@@ -154,3 +154,60 @@ def test_painting_the_noise_of_a_seed_is_sampling_it():
     gan = small().eval()
     drawn = gan.paint(truncate(Seeds.count_from(5, 3).randn(4), 2.0))
     assert torch.equal(drawn, gan.sample(Seeds.count_from(5, 3), knobs=gan.Knobs(truncation=2.0)))
+
+
+def test_a_palette_mixes_its_own_colours_and_no_others():
+    gan = small(shape=(3, 8, 8), palette=3).eval()
+    painter = gan.generator
+    for parameter in painter.mix.parameters():
+        parameter.data.zero_()
+    painter.mix[-1].bias.data = torch.tensor([9.0, -9.0, -9.0, -9.0, 9.0, -9.0, -9.0, -9.0, -9.0])  # red, green, black
+    with torch.no_grad():
+        made = gan.paint(torch.randn(20, 4))
+    assert float(made[:, 2].max()) < 1e-3  # no blue in any of the three
+    assert float((made[:, 0] + made[:, 1]).max()) < 1 + 1e-3  # red and green share a pixel, they do not add up
+    assert float(made.std()) > 0.01
+
+
+def test_a_rehearsal_learns_to_decode_and_leaves_the_contest_as_it_was():
+    gan = small(rehearsal=0.5)
+    duel = gan.trainer(4e-4)
+    stream = torch.Generator().manual_seed(1)
+    items = (torch.rand(8, 1, 1, 1, generator=stream) > 0.5).float().expand(-1, 1, 8, 8)
+    batch = Batch(items, torch.zeros(8, dtype=torch.long))
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        first = duel(batch, 0.0)
+        for _ in range(150):
+            last = duel(batch, 0.2)
+    assert set(first) == {"error", "divergence"}
+    assert float(last["error"]) < 0.3 * float(first["error"])
+    painted = weights(gan.generator)
+    assert "generator" not in duel(batch, 0.505)  # the critic has a head start
+    assert all(bool((a == b).all()) for a, b in zip(weights(gan.generator), painted, strict=True))
+    assert "generator" in duel(batch, 0.6)
+
+
+def test_a_rehearsed_run_resumes_to_the_same_weights():
+    halves = []
+    batch = Batch(torch.rand(4, 1, 8, 8, generator=torch.Generator().manual_seed(2)), torch.zeros(4, dtype=torch.long))
+    for cut in (False, True):
+        gan = small(rehearsal=0.5)
+        duel = gan.trainer(4e-4)
+        for step in range(6):
+            if cut and step == 3:
+                kept, state = {k: v.clone() for k, v in gan.state_dict().items()}, duel.state_dict()
+                gan = small(rehearsal=0.5)
+                gan.load_state_dict(kept)
+                duel = gan.trainer(4e-4)
+                duel.load_state_dict(state)
+            with torch.random.fork_rng():
+                torch.manual_seed(step)
+                duel(batch, step / 6)
+        halves.append(weights(gan))
+    assert all(bool((a == b).all()) for a, b in zip(*halves, strict=True))
+
+
+def test_a_rehearsal_is_a_share_of_the_run():
+    with pytest.raises(ValueError, match="share of the run"):
+        small(rehearsal=1.5)
