@@ -15,7 +15,7 @@ import logging
 import gradio as gr
 
 from genlab.studio import warm_up
-from genlab.tabs import api, cards, explore, generate, names, theme
+from genlab.tabs import api, bias, cards, explore, generate, names, theme
 from genlab.tabs.middleware import Limits
 
 ON_SPACE = bool(os.environ.get("SPACE_ID"))
@@ -35,6 +35,8 @@ def build() -> gr.Blocks:
             generate.build(demo)
         with gr.Tab("Explore"):
             explore.build(demo)
+        with gr.Tab("Bias audit") as audit_tab:
+            bias.build(audit_tab)
         with gr.Tab("Cards"):
             cards.build(demo)
         api.build()
@@ -54,7 +56,7 @@ def launch(demo: gr.Blocks) -> None:
         ssr_mode=False,
         mcp_server=True,
         show_error=False,
-        max_file_size="16mb",
+        max_file_size="64mb",
         allowed_paths=[],
         strict_cors=True,
         enable_monitoring=False,

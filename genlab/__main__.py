@@ -1,4 +1,4 @@
-"""`python -m genlab {list, train, sample, evaluate, card}`: the house from a terminal.
+"""`python -m genlab {list, train, sample, evaluate, audit, card}`: the house from a terminal.
 
 Exit status: 0 done, 1 it could not be done here (or a check failed), 2 the arguments are wrong, 130 interrupted.
 PyTorch is imported by the commands that need it, so that help and complaints come at once.
@@ -95,6 +95,18 @@ def parser() -> Parser:
     evaluate.add_argument("--json", type=Path, metavar="FILE", help="write the figures here")
     evaluate.add_argument("--publish", action="store_true", help="write the figures into config.json")
     evaluate.set_defaults(command=evaluate_model)
+
+    audit = commands.add_parser("audit", help="measure whom a model draws, how often, and how its groups are tied")
+    audit.add_argument("name", metavar="NAME")
+    audit.add_argument("--groups", default="tone", metavar="ATTRIBUTE[,ATTRIBUTE]", help="that its judge names")
+    audit.add_argument("--count", type=whole(20, 2000), default=400, help="items (default: %(default)s)")
+    audit.add_argument("--seed", type=whole(0, LARGEST_SEED), default=0, help="of the first item")
+    audit.add_argument(
+        "--reference", default="uniform", metavar="uniform|training|none|FILE", help="what to compare with"
+    )
+    audit.add_argument("--question", choices=("model", "folder"), default="model", help="whom the intervals answer for")
+    audit.add_argument("--out", type=Path, required=True, metavar="DIR", help="an empty or new folder")
+    audit.set_defaults(command=audit_of)
 
     card = commands.add_parser("card", help="print, write or check a model's card")
     card.add_argument("name", metavar="NAME")
@@ -336,6 +348,16 @@ def departures(stated: dict[str, dict], measured: dict[str, dict], *, quick: boo
         if not (math.isfinite(new["value"]) and low <= old["high"] and high >= old["low"]):
             faults.append(f"{name} is {number(new['value'])}, stated {number(old['low'])} to {number(old['high'])}.")
     return faults
+
+
+# ---- audit
+
+
+def audit_of(arguments: argparse.Namespace) -> int:
+    """The bias audit of one model."""
+    from genlab.audit_command import run
+
+    return run(arguments, progress_bar)
 
 
 # ---- card

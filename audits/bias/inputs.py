@@ -45,10 +45,8 @@ def read_items(path: Path, columns: Sequence[str]) -> Items:
             raise ValueError(f"{path} holds pictures: its groups are its subfolders, so use --groups {FOLDER}.")
         if columns == [FOLDER]:
             raise ValueError(f"{path} is a table: name its columns instead of --groups {FOLDER}.")
-    if path.is_dir():
-        return _pictures(_walked(path), path)
     if pictures:
-        return _zipped(path)
+        return by_folder(contents(path), str(path))
     return Items(read_table(path, columns, items=True))
 
 
@@ -73,9 +71,40 @@ def read_table(path: Path, columns: Sequence[str], *, items: bool = False) -> pd
     return table
 
 
-def _csv(path: Path, columns: Sequence[str], items: bool) -> pd.DataFrame:
+def peek(path: Path, rows: int) -> pd.DataFrame:
+    """The first rows of a table with all its columns, as `read_table` reads them."""
+    present = _parquet_columns(path) if path.suffix.lower() == ".parquet" else list(_first_rows(path, 0).columns)
+    if len(set(present)) != len(present) or not present:
+        raise ValueError(f"{path.name} needs a first row that names every column once.")
+    if path.suffix.lower() == ".parquet":
+        return read_table(path, present).head(rows)
+    return _first_rows(path, rows)
+
+
+def _parquet_columns(path: Path) -> list[str]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return list(pq.read_schema(path).names)
+    except (pa.ArrowException, OSError) as error:
+        raise ValueError(f"{path.name} cannot be read as a Parquet table.") from error
+
+
+def _first_rows(path: Path, rows: int) -> pd.DataFrame:
+    try:
+        return pd.read_csv(path, nrows=rows, **_separated(path))
+    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError, OverflowError) as error:
+        raise ValueError(f"{path.name} cannot be read as a CSV table.") from error
+
+
+def _separated(path: Path) -> dict:
     separator = "\t" if path.suffix.lower() == ".tsv" else ","
-    options = {"sep": separator, "dtype": str, "keep_default_na": False, "na_values": [""], "encoding": "utf-8-sig"}
+    return {"sep": separator, "dtype": str, "keep_default_na": False, "na_values": [""], "encoding": "utf-8-sig"}
+
+
+def _csv(path: Path, columns: Sequence[str], items: bool) -> pd.DataFrame:
+    options = _separated(path)
     present = list(pd.read_csv(path, nrows=0, **options).columns)
     wanted = _wanted(path, present, columns, items)
     table = pd.read_csv(path, usecols=wanted, nrows=MAX_ROWS + 1, **options)
@@ -110,57 +139,71 @@ def _wanted(path: Path, present: Sequence[str], columns: Sequence[str], items: b
     return list(dict.fromkeys([*columns, *(["item"] if items and "item" in present else [])]))
 
 
-def _walked(root: Path) -> Iterator[tuple[str, Path | None]]:
-    """Every file below `root` as (relative name, path), links as (name, None), empty folders too as (name/, None)."""
+def contents(path: Path) -> Iterator[tuple[str, bytes | None]]:
+    """Every file of a folder or zip as (relative name, bytes), None where it may not be read; folders as ("a/", None).
+
+    ValueError where the zip is hostile or broken, or there is too much of it.
+    """
+    return _walked(path) if path.is_dir() else _zipped(path)
+
+
+def _walked(root: Path) -> Iterator[tuple[str, bytes | None]]:
+    count = 0
     for folder, below, files in os.walk(root):
         below.sort()
         here = Path(folder)
         if here.parent == root:
             yield f"{here.name}/", None
         for name in sorted(files):
+            count += 1
+            if count > MAX_FILES:
+                raise ValueError(f"{root} holds more than {MAX_FILES:,} files.")
             file = here / name
-            yield str(PurePosixPath(*file.relative_to(root).parts)), None if file.is_symlink() else file
+            small = not file.is_symlink() and file.is_file() and file.stat().st_size <= MAX_PICTURE
+            yield str(PurePosixPath(*file.relative_to(root).parts)), _bytes(file) if small else None
 
 
-def _pictures(found: Iterator[tuple[str, Path | None]], source: Path) -> Items:
-    groups, folders, skipped = {}, [], []
-    for count, (name, file) in enumerate(found):
-        if count >= MAX_FILES:
-            raise ValueError(f"{source} holds more than {MAX_FILES:,} files.")
-        if name.endswith("/"):
-            folders.append(name[:-1])
-        elif "/" not in name or file is None:
-            skipped.append(name)
-        elif file.stat().st_size <= MAX_PICTURE and readable(file):
-            groups[name] = name.split("/", 1)[0]
-        else:
-            skipped.append(name)
-    return _items(groups, folders, skipped, source)
+def _bytes(file: Path) -> bytes | None:
+    try:
+        return file.read_bytes()
+    except OSError:
+        return None
 
 
-def _zipped(path: Path) -> Items:
+def _zipped(path: Path) -> Iterator[tuple[str, bytes | None]]:
     try:
         with zipfile.ZipFile(path) as archive:
             entries = safe_entries(archive, path.name)
             outer = outer_folder([entry.filename for entry in entries if not entry.is_dir()])
-            groups, folders, skipped, total = {}, set(), [], 0
+            folders, total = set(), 0
             for entry in entries:
                 name = entry.filename.removeprefix(outer)
-                if "/" in name:
-                    folders.add(name.split("/", 1)[0])
+                top = name.partition("/")[0] + "/"
+                if "/" in name and top not in folders:
+                    folders.add(top)
+                    yield top, None
                 if entry.is_dir():
                     continue
                 content = unpacked(archive, entry, path.name)
                 total += len(content)
                 if total > MAX_TOTAL:
                     raise ValueError(f"{path.name} unpacks to more than {MAX_TOTAL:,} bytes.")
-                if "/" in name and len(content) <= MAX_PICTURE and readable(io.BytesIO(content)):
-                    groups[name] = name.split("/", 1)[0]
-                else:
-                    skipped.append(name)
+                yield name, content if len(content) <= MAX_PICTURE else None
     except BROKEN as error:
         raise ValueError(f"{path.name} is not a zip that can be read.") from error
-    return _items(groups, sorted(folders), skipped, path)
+
+
+def by_folder(found: Iterator[tuple[str, bytes | None]], source: str) -> Items:
+    """The subfolder of every readable picture among what `contents` yields; ValueError where there is none."""
+    groups, folders, skipped = {}, [], []
+    for name, content in found:
+        if name.endswith("/"):
+            folders.append(name[:-1])
+        elif "/" in name and content is not None and readable(io.BytesIO(content)):
+            groups[name] = name.split("/", 1)[0]
+        else:
+            skipped.append(name)
+    return grouped(groups, folders, skipped, source)
 
 
 def readable(file) -> bool:
@@ -182,7 +225,8 @@ def readable(file) -> bool:
     return True
 
 
-def _items(groups: dict[str, str], folders: Sequence[str], skipped: Sequence[str], source: Path) -> Items:
+def grouped(groups: dict[str, str], folders: Sequence[str], skipped: Sequence[str], source: str) -> Items:
+    """Items from the folder of each picture; `folders` may be empty of them, `skipped` files are named and counted."""
     if not groups:
         raise ValueError(
             f"{source} holds no readable picture inside a subfolder ({len(skipped):,} files were skipped)."

@@ -29,7 +29,8 @@ def audit_table(
     `validation`, `labels`, `reference` and `expect` are by column, as `representation` takes them; labels are indexed
     by item. `training` is a table with the same columns: ties of the first column to each other one are compared.
     With several columns their findings start with the column's name. Items without a group in a column are left
-    out of its figures and counted. `name` is what the title calls the set. Raises ValueError.
+    out of its figures and counted. A further column of two groups is also compared across the groups of the first
+    one (`tone -> glasses.gap`). `name` is what the title calls the set. Raises ValueError.
     """
     columns = list(dict.fromkeys(columns))
     if not columns or "" in columns:
@@ -71,6 +72,11 @@ def audit_table(
             report = intersections(whole, columns, expected=names, **options)
             findings += [replace(f, name=f"intersection.{f.name}") for f in report.findings]
             caveats += report.caveats
+        for task in columns[1:]:
+            if len(names[task]) == 2:
+                report, group = _tied(items.table, columns[0], task, names, options)
+                findings += [replace(f, name=f"{columns[0]} -> {group}.{f.name}") for f in report.findings]
+                caveats += report.caveats
     if training is not None:
         for task in columns[1:]:
             pair = [columns[0], task]
@@ -81,6 +87,14 @@ def audit_table(
     about = "this folder of" if question == "folder" else "the model behind"
     title = f"Bias audit of {name}: {about} {len(items.table):,} items"
     return Report(title, tuple(findings), tuple(dict.fromkeys(caveats)))
+
+
+def _tied(table: pd.DataFrame, column: str, task: str, names: Mapping[str, Sequence[str]], options: dict):
+    """The gap between the groups of `column` in how often they show the rarer group of `task`, and that group."""
+    both = table.dropna(subset=[column, task])
+    rarer = min(reversed(names[task]), key=lambda name: int((both[task].astype(str) == name).sum()))
+    shown = (both[task].astype(str) == rarer).astype(float)
+    return gap(shown, both[column], expected=names[column], **options), rarer
 
 
 def _of(labels: pd.Series | None, items: Items, kept: pd.DataFrame) -> pd.Series | None:

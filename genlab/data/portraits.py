@@ -294,6 +294,18 @@ def load(name: str, split: str) -> Data:
     )  # fmt: skip
 
 
+@functools.cache
+def described(name: str, split: str = "train") -> dict[str, np.ndarray]:
+    """The groups of a split's items in words, by attribute, (n,) each: what `load` knows of them, nothing drawn."""
+    found: dict[str, list[str]] = {attribute: [] for attribute in ATTRIBUTES}
+    for style in STYLE_OF[name]:
+        first, mix = FIRST_SEED[split], MIXES.get(name, [{"share": 1.0}])
+        for seed in range(first, first + COUNTS[split] // len(STYLE_OF[name])):
+            for attribute, group in describe(seed, mix, style).items():
+                found[attribute].append(group)
+    return {attribute: np.array(groups) for attribute, groups in found.items()}
+
+
 def _drawn(name: str, style: str, split: str) -> dict[str, np.ndarray]:
     mix = MIXES.get(name, [{"share": 1.0}])
     count = COUNTS[split] // len(STYLE_OF[name])

@@ -7,8 +7,8 @@ log = logging.getLogger(__name__)
 
 
 def warm_up() -> None:
-    """Import torch, load the models, draw from each once and make the charts; problems go to the log only."""
-    from genlab.studio import encode, generate, shelf
+    """Import torch, load the models, draw from each, make the charts and the example audit; problems go to the log."""
+    from genlab.studio import bias_audit, encode, generate, shelf
     from genlab.studio.latent_map import chart
 
     for known in shelf.with_capability("generate"):
@@ -21,6 +21,10 @@ def warm_up() -> None:
             chart(known.name)
         except Exception:
             log.warning("%s has no chart yet", known.name, exc_info=True)
+    try:
+        bias_audit.example()
+    except Exception:
+        log.warning("The example of the bias audit could not be made", exc_info=True)
 
 
 def in_background() -> threading.Thread:

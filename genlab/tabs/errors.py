@@ -1,5 +1,6 @@
 """What a visitor reads when something goes wrong: our own sentences as they are, everything else by reference."""
 
+import contextlib
 import functools
 import html
 import inspect
@@ -23,15 +24,27 @@ def guarded(handler: Callable) -> Callable:
 
     @functools.wraps(handler)
     def wrapped(*args, **kwargs):
-        try:
+        with _telling():
             return handler(*args, **kwargs)
-        except gr.Error:
-            raise
-        except Exception as error:
-            raise _told(error) from None
 
-    wrapped.__signature__ = inspect.signature(handler)
-    return wrapped
+    @functools.wraps(handler)
+    def yielding(*args, **kwargs):
+        with _telling():
+            yield from handler(*args, **kwargs)
+
+    chosen = yielding if inspect.isgeneratorfunction(handler) else wrapped
+    chosen.__signature__ = inspect.signature(handler)
+    return chosen
+
+
+@contextlib.contextmanager
+def _telling():
+    try:
+        yield
+    except (gr.Error, GeneratorExit):
+        raise
+    except Exception as error:
+        raise _told(error) from None
 
 
 def sentence(error: BaseException) -> str | None:

@@ -24,6 +24,13 @@ def stored_bytes(content: bytes, name: str) -> str:
     return save_bytes_to_cache(content, name, folder)
 
 
+def uploaded_paths(payload: Any) -> list[tuple[str, Path]]:
+    """Names and paths of all files in an upload as the page sends it."""
+    rows = payload if isinstance(payload, list) else [payload]
+    found = [(row.get("orig_name") or "", uploaded_path(row)) if isinstance(row, dict) else ("", row) for row in rows]
+    return [(Path(name or path).name, Path(path)) for name, path in found if isinstance(path, str) and path]
+
+
 def uploaded_path(payload: Any) -> str | None:
     """The path inside an upload as the page sends it; the server has checked that it lies among the uploads."""
     if isinstance(payload, list):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 KILOBYTE = 1024
 BODY = 256 * KILOBYTE
-UPLOAD = 16 * KILOBYTE**2 + 64 * KILOBYTE  # the file and its envelope
+UPLOAD = 64 * KILOBYTE**2 + 64 * KILOBYTE  # the file and its envelope
 VISITORS = 4096  # remembered at a time
 
 HEADERS = {
@@ -34,7 +34,7 @@ HEADERS = {
 
 
 class Limits:
-    """ASGI middleware: bodies up to 256 kB (uploads 16 MB), and a token bucket of requests for every visitor.
+    """ASGI middleware: bodies up to 256 kB (uploads 64 MB), and a token bucket of requests for every visitor.
 
     Args:
         rate: requests a second that change or compute something (POST), in the long run.

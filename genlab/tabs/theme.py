@@ -173,6 +173,60 @@ input[type="range"] { min-height: 24px; }
 #map .blank { aspect-ratio: 1; display: grid; place-items: center; border-radius: 14px; background: #10161d;
   color: #f2f6f5; padding: 24px; text-align: center; }
 
+.headlines p { margin: 0 0 6px; font-size: 1.02rem; font-weight: 550; }
+.bar { display: flex; flex-direction: column; gap: 4px; padding: 2px 0 8px; }
+.bar p { margin: 0; color: var(--body-text-color-subdued); }
+progress { width: 100%; height: 10px; accent-color: var(--primary-600); }
+table:is(.chart, .heat, .figures) { display: table !important; width: 100%; border: 0 !important; margin: 0 0 14px;
+  border-collapse: collapse; font-size: .9rem; }
+table:is(.chart, .heat, .figures) :is(tr, thead, tbody) { border: 0 !important; background: none !important; }
+table.heat { width: auto; }
+table:is(.chart, .heat, .figures) caption { text-align: left; padding: 4px 0 6px; }
+table:is(.chart, .heat, .figures) :is(th, td) { text-align: left; padding: 5px 8px; vertical-align: middle;
+  border: 0 !important; border-bottom: 1px solid var(--border-color-primary) !important; font-weight: 450; }
+table:is(.chart, .heat, .figures) thead th { font-size: .8rem; color: var(--body-text-color-subdued); }
+table.chart tbody th { white-space: nowrap; }
+table.chart td:nth-child(2) { width: 42%; }
+table .number { font-variant-numeric: tabular-nums; white-space: nowrap; }
+table small { display: block; color: var(--body-text-color-subdued); font-size: .78rem; }
+.range { display: flex; justify-content: space-between; }
+.track { position: relative; height: 20px; min-width: 90px; border-radius: 6px;
+  background: var(--background-fill-secondary); }
+.track i { position: absolute; }
+:is(.track, .key) .span { height: 8px; top: 6px; border-radius: 4px; background: var(--primary-400); min-width: 2px; }
+:is(.track, .key) .dot { width: 10px; height: 10px; top: 5px; border-radius: 50%; background: var(--primary-800); }
+:is(.track, .key) .tick { width: 3px; height: 20px; top: 0; background: #b3401f; }
+.track .dot { margin-left: -5px; } .track .tick { margin-left: -1.5px; }
+.dark :is(.track, .key) .span { background: var(--primary-700); }
+.dark :is(.track, .key) .dot { background: var(--primary-200); }
+.dark :is(.track, .key) .tick { background: #ffb59c; }
+.key { font-size: .82rem; color: var(--body-text-color-subdued); margin-left: 8px; }
+.key i { display: inline-block; margin: 0 3px 0 8px; }
+.key .span { width: 22px; } .key .tick { height: 14px; vertical-align: -3px; }
+.verdict.off { font-weight: 650; color: #9c2f10; }
+.dark .verdict.off { color: #ffb59c; }
+.verdict.even { color: var(--body-text-color-subdued); }
+table.heat td { text-align: center !important; font-variant-numeric: tabular-nums;
+  background: color-mix(in srgb, var(--primary-300) calc(var(--heat, 0%) * .75), transparent); }
+.dark table.heat td { background: color-mix(in srgb, var(--primary-700) calc(var(--heat, 0%) * .9), transparent); }
+table.heat td small { color: inherit; }
+table.heat td.empty { outline: 1px dashed var(--body-text-color-subdued); outline-offset: -4px; }
+.caveats { font-size: .9rem; }
+.caveats ul { margin: 4px 0 10px; padding-left: 20px; }
+:is(.every, .caveats) summary { cursor: pointer; padding: 8px 0; font-weight: 600; }
+.scroll { overflow-x: auto; max-height: 520px; }
+.labelling { display: flex; gap: 18px; flex-wrap: wrap; align-items: flex-start; padding: 10px; border-radius: 12px; }
+.labelling > img { width: 256px; height: 256px; object-fit: contain; image-rendering: pixelated; border-radius: 10px;
+  background: #fff; margin: 0; }
+.labelling > div { flex: 1; min-width: 240px; }
+.answers { display: flex; flex-wrap: wrap; gap: 8px; }
+.labelling button { border: 1px solid var(--button-secondary-border-color); border-radius: 10px; padding: 8px 12px;
+  min-height: 40px; background: var(--button-secondary-background-fill); color: var(--button-secondary-text-color);
+  cursor: pointer; font-size: .95rem; }
+.labelling button:hover { background: var(--button-secondary-background-fill-hover); }
+.labelling kbd { border: 1px solid var(--border-color-primary); border-radius: 5px; padding: 0 6px; margin-right: 4px;
+  font-family: var(--font-mono); font-size: .82rem; }
+
 .ends img { object-fit: contain; }
 #decoded .image-container, .ends .image-container { background: #000; }
 .tight { gap: 8px !important; }
@@ -196,6 +250,10 @@ h2.part { font-size: 1.08rem; font-weight: 650; margin: 10px 0 0; }
   .explore #decoded { position: sticky; top: 0; z-index: 20; order: 1; height: 172px !important; width: 100%;
     box-shadow: 0 6px 16px rgb(0 0 0 / .25); }
   .explore #decoded-words { order: 1; }
+  table.chart td:nth-child(2) { width: 26%; }
+  .track { min-width: 64px; }
+  table:is(.chart, .heat) :is(th, td) { padding: 5px 4px; font-size: .82rem; white-space: normal; }
+  .stacks { flex-direction: column !important; }
   .result-first { flex-direction: column !important; }
   .result-first > .result { order: -1; }
   .result-first > * { min-width: 100% !important; }

@@ -119,3 +119,13 @@ def test_example_items_show_both_mixes_every_tone_alike():
     place = examples.about("portraits-biased")["rows_of_the_split"].index(0)
     assert np.array_equal(shown.items[place], first[0])
     assert shown.labels[place] == groups["tone"][0]
+
+
+def test_described_is_what_load_knows(monkeypatch):
+    monkeypatch.setitem(portraits.COUNTS, "validate", 40)
+    portraits.described.cache_clear()
+    words = portraits.described("portraits-biased", "validate")
+    _, found = portraits.draw(40, portraits.MIXES["portraits-biased"], first_seed=portraits.FIRST_SEED["validate"])
+    portraits.described.cache_clear()
+    for attribute, groups in portraits.ATTRIBUTES.items():
+        assert list(words[attribute]) == [groups[i] for i in found[attribute]]

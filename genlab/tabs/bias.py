@@ -1,0 +1,435 @@
+"""Bias audit: choose or bring a generated set, say what it should look like, and read what can be told from it."""
+
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from audits.bias.inputs import contents
+from genlab.studio import bias_audit as studio
+from genlab.studio import collect, naming, shelf
+from genlab.studio.bias_audit import Asked, Audited
+from genlab.studio.collect import Collected
+from genlab.tabs import audit_charts as charts
+from genlab.tabs import labeller, watching
+from genlab.tabs.api import AT_ONCE, HEAVY
+from genlab.tabs.errors import guarded
+from genlab.tabs.files import stored_bytes, uploaded_paths
+
+HERE, FILES, HUB = "A model here", "Your pictures or table", "A pipeline of the Hub"
+SUBFOLDERS, JUDGE, SKIN, ZERO, EYES = (
+    "subfolder names", "the portrait judge", "skin tone in the pixels", "descriptions (zero-shot)", "my own eyes only",
+)  # fmt: skip
+NAMERS = (SUBFOLDERS, JUDGE, SKIN, ZERO, EYES)
+HOUR = 3600
+PRIVATE = {"preprocess": False, "api_visibility": "private"}
+OPTIONS = {**PRIVATE, "concurrency_id": HEAVY, "concurrency_limit": AT_ONCE}
+QUIET = {**PRIVATE, "queue": False, "show_progress": "hidden"}
+PROMPTS = (
+    "[glasses]\nglasses = a portrait of a person with glasses\nno glasses = a portrait of a person without glasses"
+)
+
+
+@dataclass(frozen=True)
+class Held:
+    """What a visitor audits at the moment: the items, what was asked of them, and hand labels by column."""
+
+    collected: Collected
+    asked: Asked
+    labels: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Controls:
+    """What a visitor sets, in the order in which handlers get it."""
+
+    source: gr.Radio
+    model: gr.Dropdown
+    files: gr.File
+    namer: gr.Radio
+    hub: gr.Textbox
+    prompts: gr.Textbox
+    clip: gr.Textbox
+    descriptions: gr.Textbox
+    columns: gr.CheckboxGroup
+    outcome: gr.Dropdown
+    reference: gr.Radio
+    own: gr.Textbox
+    question: gr.Radio
+    count: gr.Slider
+    seed: gr.Number
+
+    def inputs(self) -> list:
+        return list(vars(self).values())
+
+
+def build(tab: gr.Tab) -> None:
+    """The tab's contents and events."""
+    held, seen = gr.State(None, time_to_live=HOUR), gr.State(False)
+    with gr.Row(elem_classes="result-first"):
+        with gr.Column(scale=4, min_width=300):
+            controls, preview, planning = _controls()
+            with gr.Row(elem_classes="tight"):
+                go = gr.Button("Audit", variant="primary", scale=2)
+                halt = gr.Button("Stop", scale=1)
+            example = gr.Button("Example: a model that is biased on purpose", size="md")
+            command = gr.Textbox(
+                label="Copy as command", lines=2, interactive=False, buttons=["copy"], elem_classes="command"
+            )
+        with gr.Column(scale=7, min_width=320, elem_classes="result"):
+            state = gr.HTML("", elem_id="audit-state", padding=False)
+            verdict = gr.HTML(
+                '<p class="note">Choose a set and press Audit.</p>', elem_id="audit-verdict", padding=False,
+                elem_classes="headlines",
+            )  # fmt: skip
+            shares = gr.HTML("", elem_id="audit-shares", padding=False)
+            with gr.Row(elem_classes=["tight", "downloads"]):
+                downloads = [
+                    gr.DownloadButton(label, size="md", interactive=False, min_width=110)
+                    for label in ("Report (HTML)", "PDF", "CSV", "JSON")
+                ]
+            with gr.Row(elem_classes=["tight", "stacks"]):
+                heat = gr.HTML("", padding=False, min_width=280)
+                gaps = gr.HTML("", padding=False, min_width=320)
+            with gr.Group(visible=False) as looks:
+                group = gr.Dropdown([], label="Pictures of", filterable=False, elem_id="audit-group")
+                sheet = gr.Image(
+                    label="Pictures of the group", height=290, interactive=False, image_mode=None,
+                    buttons=["fullscreen", "download"], elem_classes="pixels", elem_id="audit-sheet",
+                    alt_text="Up to 24 pictures of the chosen group side by side",
+                )  # fmt: skip
+            rest = gr.HTML("", padding=False, elem_id="audit-rest")
+    results = [held, state, verdict, shares, heat, gaps, looks, group, sheet, rest, *downloads, command]
+    labels = labeller.build(held, results, shown)
+
+    run = guarded(_run)
+    go.click(run, controls.inputs(), [*results, *labels], show_progress="hidden", **OPTIONS)
+    filled = [controls.source, controls.model, controls.columns, controls.reference, controls.count]
+    example.click(guarded(_example), None, [*filled, *results, *labels], show_progress="hidden", **OPTIONS)
+    tab.select(guarded(_arrive), seen, [seen, *filled, *results, *labels], show_progress="hidden", **OPTIONS)
+    halt.click(guarded(_stop), None, state, **QUIET)
+    group.input(guarded(_look), [held, group], sheet, show_progress="hidden", **OPTIONS)
+    _follow(controls, preview, planning)
+
+
+def _controls() -> tuple[Controls, gr.HTML, gr.HTML]:
+    source = gr.Radio([HERE, FILES, HUB], value=HERE, label="Audit", elem_id="audit-source")
+    model = gr.Dropdown([], label="Model", filterable=False, elem_id="audit-model")
+    files = gr.File(
+        label="A zip (its subfolders may be the groups), a CSV or Parquet table, or pictures", file_count="multiple",
+        height=130, visible=False, elem_id="audit-files",
+    )  # fmt: skip
+    preview = gr.HTML("", padding=False, elem_id="audit-preview")
+    hub = gr.Textbox(label="Pipeline", placeholder="owner/model", visible=False, max_length=200)
+    prompts = gr.Textbox(
+        label="Prompts, one a line", lines=2, visible=False, max_length=2000,
+        info="For pipelines that draw what a text says. Pictures take the prompts in turn.",
+    )  # fmt: skip
+    namer = gr.Radio(list(NAMERS), value=SUBFOLDERS, label="Groups come from", visible=False, elem_id="audit-namer")
+    clip = gr.Textbox("openai/clip-vit-base-patch32", label="Zero-shot classifier", visible=False, max_length=200)
+    descriptions = gr.Textbox(PROMPTS, label="A description of every group", lines=4, visible=False, max_length=4000)
+    columns = gr.CheckboxGroup([], label="Attributes", info="The first one is crossed with the others.")
+    outcome = gr.Dropdown([], label="Outcome (a column of numbers), if any", visible=False, filterable=False)
+    reference = gr.Radio(list(studio.REFERENCES), value="uniform", label="Compare with")
+    own = gr.Textbox(
+        label="Own shares", lines=3, visible=False, placeholder="dark, 20%\nlight, 80%", max_length=4000,
+        info="A line a group; with several attributes: attribute.group, share.",
+    )  # fmt: skip
+    question = gr.Radio(list(studio.QUESTIONS), value="the model behind it", label="The answer is about")
+    count = gr.Slider(collect.FEWEST, collect.MOST, value=400, step=20, label="Items to draw")
+    planning = gr.HTML("", padding=False, elem_id="audit-plan", elem_classes="note")
+    seed = gr.Number(0, label="Seed of the first item")
+    controls = Controls(
+        source, model, files, namer, hub, prompts, clip, descriptions, columns, outcome, reference, own, question,
+        count, seed,
+    )  # fmt: skip
+    return controls, preview, planning
+
+
+def _follow(controls: Controls, preview: gr.HTML, planning: gr.HTML) -> None:
+    """Controls that change with others."""
+    c = controls
+    c.source.input(
+        guarded(_source_fields), [c.source, c.model, c.namer],
+        [c.model, c.files, c.hub, c.prompts, c.namer, c.clip, c.descriptions, c.columns, c.outcome, c.count, c.question,
+         preview], **QUIET,
+    )  # fmt: skip
+    c.model.input(guarded(_model_columns), c.model, [c.columns, c.reference], **QUIET)
+    c.namer.input(guarded(_namer_fields), [c.namer], [c.clip, c.descriptions, c.columns], **QUIET)
+    c.files.change(guarded(_preview), [c.files, c.namer], [preview, c.columns, c.outcome, c.namer], **QUIET)
+    c.reference.input(lambda chosen: gr.update(visible=chosen == "own shares"), c.reference, c.own, **QUIET)
+    planned = [c.model, c.columns, c.count]
+    gr.on([c.columns.input, c.count.release], guarded(_plan), planned, planning, **QUIET)
+
+
+# ---- what the controls become
+
+
+def _arrive(seen: bool) -> Iterator[list]:
+    if seen:
+        yield [gr.skip()] * (1 + 5 + RESULTS + labeller.OUTPUTS)
+        return
+    for update in _example():
+        yield [True, *update]
+
+
+def _source_fields(source: str, model: str, namer: str) -> list:
+    here, files, hub = (source == name for name in (HERE, FILES, HUB))
+    pictures = namer if not hub or namer != SUBFOLDERS else JUDGE
+    chosen = pictures if not here else None
+    most = collect.MOST_FROM_HUB if hub else collect.MOST
+    return [
+        gr.update(visible=here),
+        gr.update(visible=files),
+        gr.update(visible=hub),
+        gr.update(visible=hub),
+        gr.update(visible=not here, choices=list(NAMERS[1:] if hub else NAMERS), value=pictures),
+        gr.update(visible=chosen == ZERO),
+        gr.update(visible=chosen == ZERO),
+        _columns_of_model(model) if here else _columns_of(chosen),
+        gr.update(visible=False, choices=[], value=None),
+        gr.update(visible=not files, maximum=most, value=40 if hub else 400),
+        gr.update(value="these items only" if files else "the model behind it"),
+        "",
+    ]
+
+
+def _columns_of_model(name: str):
+    known = shelf.require(name, "generate")
+    judge = naming.judge_for(known)
+    groups = list(naming.attributes_of(judge)) if judge else []
+    return gr.update(choices=groups, value=groups[:1] + [g for g in groups if g == "glasses"])
+
+
+def _model_columns(name: str) -> list:
+    known = collect.training_of(shelf.entry(name).data, ()) is not None
+    return [_columns_of_model(name), gr.skip() if known else "uniform"]
+
+
+def _columns_of(namer: str | None):
+    if namer == JUDGE:
+        judge = naming.judges()
+        groups = list(naming.attributes_of(judge[0].name)) if judge else []
+        return gr.update(choices=groups, value=groups[:1])
+    fixed = {SUBFOLDERS: ["folder"], SKIN: ["skin tone"], ZERO: ["as described"], EYES: []}
+    groups = fixed.get(namer, [])
+    return gr.update(choices=groups, value=groups)
+
+
+def _namer_fields(namer: str) -> list:
+    return [gr.update(visible=namer == ZERO), gr.update(visible=namer == ZERO), _columns_of(namer)]
+
+
+def _preview(payload: object, namer: str) -> list:
+    """The columns of a table with their first rows; for pictures, the names that the namer would give."""
+    given = uploaded_paths(payload)
+    if len(given) != 1 or not collect.is_table(given[0][1]):
+        return ["", _columns_of(namer), gr.update(visible=False), gr.update(visible=True)]
+    found = collect.preview(given[0][1])
+    head = "".join(f'<th scope="col">{charts.text(str(name))}</th>' for name in found.rows.columns)
+    rows = "".join(
+        "<tr>" + "".join(f"<td>{charts.text(str(v)[:60])}</td>" for v in row) + "</tr>"
+        for row in found.rows.fillna("").itertuples(index=False)
+    )
+    counts = "".join(f'<td class="note">{n:,} values</td>' for n in found.groups.values())
+    table = (
+        '<div class="scroll" tabindex="0" role="region" aria-label="First rows of the table"><table class="figures">'
+        f"<caption>First rows of {charts.text(given[0][0])}</caption><thead><tr>{head}</tr></thead><tbody>{rows}"
+        f"<tr>{counts}</tr></tbody></table></div>"
+    )
+    names = [str(name) for name in found.groups if name != "item"]
+    return [
+        table,
+        gr.update(choices=names, value=list(found.columns)[:2]),
+        gr.update(choices=["", *names], value="", visible=True),
+        gr.update(visible=False),
+    ]
+
+
+def _plan(model: str, columns: list, count: object) -> str:
+    """The planner's sentence for a gap of five points in the first attribute."""
+    judge = naming.judge_for(shelf.entry(model)) if model in shelf.names() else None
+    if not columns or judge is None or columns[0] not in naming.attributes_of(judge):
+        return ""
+    share = 1 / len(naming.attributes_of(judge)[columns[0]])
+    return f"<p>{charts.text(studio.plan(0.05, share, columns[0], judge))}</p>"
+
+
+# ---- the audit
+
+
+def _run(*given: object, request: gr.Request = None) -> Iterator[list]:
+    """Gather, audit and show, a bar on the way; what was there before stays until something new is."""
+    c = dict(zip(Controls.__dataclass_fields__, given, strict=True))
+    yield from _watched(lambda: _gathering(c), _asked(c), request)
+
+
+def _watched(begin, asked: Asked, request: gr.Request | None) -> Iterator[list]:
+    key = watching.key_of(request, "audit")
+    idle = [gr.skip()] * (RESULTS + labeller.OUTPUTS)
+
+    def bar(words: str) -> list:
+        return [idle[0], words, *idle[2:]]
+
+    yield bar(watching.bar(0, 0, "starting"))
+    try:
+        collected = yield from watching.steps(begin(), key, bar)
+    except watching.Stopped:
+        yield bar(watching.told("Stopped. What was there before is still there."))
+        return
+    except Exception:
+        yield bar("")
+        raise
+    yield bar(watching.bar(0, 0, "working out intervals"))
+    if not asked.columns or not len(collected.items.table.columns):
+        asked = Asked(**{**vars(asked), "columns": tuple(collected.columns)})
+    held = Held(collected, asked, {})
+    if not collected.columns:
+        words = "Nobody has named any group yet: look at some of the pictures below, and the audit follows from that."
+        yield [held, watching.told(words), *idle[2:RESULTS], *labeller.ready(collected, asked)]
+        return
+    try:
+        audited = studio.audit(collected, asked)
+    except Exception:
+        yield bar("")
+        raise
+    yield [*shown(held, audited), *labeller.ready(collected, asked)]
+
+
+def _asked(c: dict[str, Any]) -> Asked:
+    columns = tuple(c["columns"] or ())
+    if c["source"] != HERE and c["namer"] == ZERO and not _is_table(c):
+        columns = tuple(naming.prompts_from(c["descriptions"]))
+    return Asked(
+        columns, c["reference"], c["own"] or "", studio.QUESTIONS.get(c["question"], "model"), c["outcome"] or None
+    )
+
+
+def _is_table(c: dict[str, Any]) -> bool:
+    given = uploaded_paths(c["files"])
+    return c["source"] == FILES and len(given) == 1 and collect.is_table(given[0][1])
+
+
+def _gathering(c: dict[str, Any]):
+    columns = c["columns"] or []
+    if c["source"] == HERE:
+        return collect.from_model(c["model"], count=c["count"], seed=c["seed"], columns=columns)
+    if c["source"] == HUB:
+        prompts = [line.strip() for line in str(c["prompts"] or "").splitlines() if line.strip()]
+        return collect.from_hub(c["hub"], _namer(c), count=c["count"], seed=c["seed"], prompts=prompts)
+    given = uploaded_paths(c["files"])
+    if not given:
+        raise shelf.StudioError("Nothing was uploaded: give a zip, a table or pictures first.")
+    if _is_table(c):
+        return collect.from_table(given[0][1], columns, outcome=c["outcome"] or None)
+    name, path = given[0]
+    folders = c["namer"] == SUBFOLDERS
+    if len(given) == 1 and path.suffix.lower() == ".zip":
+        return collect.from_pictures(contents(Path(path)), _namer(c), name=name, by_subfolder=folders)
+    if folders:
+        raise shelf.StudioError("Single pictures have no subfolder: put them into a zip, or choose who names groups.")
+    return collect.from_pictures(collect.loose(given), _namer(c), name=f"{len(given):,} pictures", by_subfolder=False)
+
+
+def _namer(c: dict[str, Any]) -> naming.Namer:
+    if c["namer"] == JUDGE:
+        judges = naming.judges()
+        if not judges:
+            raise shelf.StudioError("No judge of portraits is on the shelf: choose who else names the groups.")
+        return naming.ByJudge(judges[0].name, tuple(c["columns"] or ()))
+    if c["namer"] == SKIN:
+        return naming.BySkinTone()
+    if c["namer"] == ZERO:
+        return naming.ByZeroShot(str(c["clip"] or ""), naming.prompts_from(c["descriptions"]))
+    return naming.Nobody()
+
+
+def _example(request: gr.Request = None) -> Iterator[list]:
+    """The model that is biased on purpose, audited; made once and kept."""
+    made = studio.example()
+    entries = [e.name for e in collect.auditable()]
+    if made is None:
+        yield [gr.skip(), gr.update(choices=entries), *[gr.skip()] * (3 + RESULTS + labeller.OUTPUTS)]
+        return
+    collected, asked, audited = made
+    filled = [
+        HERE, gr.update(choices=entries, value=collected.name), _columns_of_model(collected.name), asked.reference,
+        len(collected.items.table),
+    ]  # fmt: skip
+    yield [*filled, *shown(Held(collected, asked, {}), audited), *labeller.ready(collected, asked)]
+
+
+def _stop(request: gr.Request = None) -> str:
+    watching.stop(watching.key_of(request, "audit"))
+    return watching.told("Stopping at the next step ...")
+
+
+# ---- what is shown
+
+RESULTS = 15  # outputs of `shown`
+
+
+def shown(held: Held, audited: Audited) -> list:
+    """Everything on the right of the page."""
+    collected, asked = held.collected, held.asked
+    groups = [
+        (f"{column}: {f.name} ({f.n:,})", f"{column}\n{f.name}")
+        for column, findings in audited.by_column.items()
+        for f in findings
+        if f.n and collected.thumbs and column in collected.items.table.columns
+    ]
+    first = _rarest(audited, groups)
+    files = audited.files()
+    stem = collected.name.rpartition(".")[0] or collected.name
+    names = {"report.html": "html", "report.pdf": "pdf", "report.csv": "csv", "report.json": "json"}
+    paths = [stored_bytes(files[name], f"bias-audit-{_slug(stem)}.{ending}") for name, ending in names.items()]
+    heat = "" if audited.cells is None else charts.heat_map(list(audited.by_column)[:2], *audited.cells)
+    return [
+        held,
+        "",
+        charts.headlines(audited.headlines),
+        "".join(charts.shares_chart(c, findings) for c, findings in audited.by_column.items()),
+        heat,
+        charts.gap_charts(audited.report),
+        gr.update(visible=bool(groups)),
+        gr.update(choices=groups, value=first),
+        _look(held, first) if first else None,
+        charts.everything(audited.report),
+        *[gr.update(value=path, interactive=True) for path in paths],
+        _command(collected, asked),
+    ]
+
+
+def _rarest(audited: Audited, groups: list) -> str | None:
+    counts = {f"{column}\n{f.name}": f.n for column, findings in audited.by_column.items() for f in findings if f.n}
+    known = [value for _, value in groups]
+    return min(known, key=counts.__getitem__) if known else None
+
+
+def _look(held: Held | None, chosen: str | None) -> str | None:
+    if held is None or not chosen or "\n" not in chosen:
+        return None
+    column, group = chosen.split("\n", 1)
+    png = studio.contact_sheet(held.collected, column, group)
+    return None if png is None else stored_bytes(png, f"{_slug(column)}-{_slug(group)}.png")
+
+
+def _command(collected: Collected, asked: Asked) -> str:
+    if not collected.command:
+        return ""
+    words = list(collected.command)
+    if asked.reference == "uniform":
+        words += ["--reference", "uniform"]
+    elif asked.reference == "training data":
+        words += ["--reference", "training"]
+    elif asked.reference == "own shares":
+        words += ["--reference", "shares.csv"]
+    words += ["--question", "folder"] if asked.question == "folder" else []
+    return shlex.join([*words, "--out", "report"])
+
+
+def _slug(text: str) -> str:
+    return "".join(c if c.isalnum() and c.isascii() else "-" for c in text)[:40].strip("-") or "set"
