@@ -145,7 +145,7 @@ def skin_tone_report(tones: list[SkinTone]) -> Report:
         findings.append(Finding("tones that fit", width, width, width, len(told), "tones", 1.0, "", reading))
     caveats = (
         "A tone of pixels is not a person's: make-up, light, camera and drawing style change it.",
-        "Exposure more than 0.3 stop off looks like another tone and cannot be seen in skin alone: a grey card shows it.",
+        "Exposure more than 0.3 stop off looks like another tone and skin alone cannot show it: a grey card does.",
     )
     return Report("Skin tones", tuple(findings), caveats)
 
