@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import os
+import stat
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,6 +23,8 @@ MAX_FILES = 200_000  # of a folder
 MAX_TABLE = 2**30  # bytes
 MAX_PIXELS = 50_000_000
 MAX_ROWS = 2_000_000
+MISSING = ["", "nan", "NaN"]  # cells without a group; others, such as None, are names that a group may have
+SYSTEM = (".DS_Store", "Thumbs.db", "desktop.ini")
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,7 @@ def read_items(path: Path, columns: Sequence[str]) -> Items:
 
 
 def read_table(path: Path, columns: Sequence[str], *, items: bool = False) -> pd.DataFrame:
-    """`columns` of a .csv or .parquet file as text, an empty cell missing; with `items`, indexed by column `item`."""
+    """`columns` of a .csv or .parquet file as text, empty and NaN missing; with `items`, indexed by column `item`."""
     if not path.is_file():
         raise ValueError(f"{path} is not a file.")
     if path.stat().st_size > MAX_TABLE:
@@ -63,7 +67,7 @@ def read_table(path: Path, columns: Sequence[str], *, items: bool = False) -> pd
         raise ValueError(f"{path.name} is neither a folder, a .zip, a .csv nor a .parquet file.")
     try:
         table = (_parquet if parquet else _csv)(path, columns, items)
-    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError, OverflowError) as error:
+    except (UnicodeDecodeError, csv.Error, pd.errors.ParserError, pd.errors.EmptyDataError, OverflowError) as error:
         raise ValueError(f"{path.name} cannot be read as a {'Parquet' if parquet else 'CSV'} table.") from error
     if items:
         named = table["item"].astype(str) if "item" in table else pd.RangeIndex(1, len(table) + 1).astype(str)
@@ -75,13 +79,29 @@ def read_table(path: Path, columns: Sequence[str], *, items: bool = False) -> pd
 
 def _csv(path: Path, columns: Sequence[str], items: bool) -> pd.DataFrame:
     separator = "\t" if path.suffix.lower() == ".tsv" else ","
-    options = {"sep": separator, "dtype": str, "keep_default_na": False, "na_values": [""], "encoding": "utf-8-sig"}
-    present = list(pd.read_csv(path, nrows=0, **options).columns)
-    wanted = _wanted(path, present, columns, items)
-    table = pd.read_csv(path, usecols=wanted, nrows=MAX_ROWS + 1, **options)
+    wanted = _wanted(path, _header(path, separator), columns, items)
+    table = pd.read_csv(
+        path, sep=separator, usecols=wanted, index_col=False, nrows=MAX_ROWS + 1, dtype=str, keep_default_na=False,
+        na_values=MISSING, encoding="utf-8-sig",
+    )  # fmt: skip
     if len(table) > MAX_ROWS:
         raise ValueError(f"{path.name} has more than {MAX_ROWS:,} rows.")
     return table.apply(as_meant)
+
+
+def _header(path: Path, separator: str) -> list[str]:
+    """The columns of a CSV; ValueError where a row has more cells than they are: pandas would shift its cells."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = csv.reader(file, delimiter=separator)
+        present = next(rows, [])
+        if not present:
+            raise ValueError(f"{path.name} has no columns.")
+        for row in rows:
+            if len(row) > len(present):
+                raise ValueError(
+                    f"{path.name} has {len(row)} cells in line {rows.line_num} but {len(present)} columns."
+                )
+    return present
 
 
 def _parquet(path: Path, columns: Sequence[str], items: bool) -> pd.DataFrame:
@@ -107,19 +127,36 @@ def _wanted(path: Path, present: Sequence[str], columns: Sequence[str], items: b
     absent = [c for c in columns if c not in present]
     if absent:
         raise ValueError(f"{path.name} has no column {listed(absent)}; its columns are {listed(present, 12)}.")
-    return list(dict.fromkeys([*columns, *(["item"] if items and "item" in present else [])]))
+    wanted = list(dict.fromkeys([*columns, *(["item"] if items and "item" in present else [])]))
+    twice = [name for name in wanted if list(present).count(name) > 1]
+    if twice:
+        raise ValueError(f"{path.name} has two columns named {listed(twice)}.")
+    return wanted
 
 
 def _walked(root: Path) -> Iterator[tuple[str, Path | None]]:
-    """Every file below `root` as (relative name, path), links as (name, None), empty folders too as (name/, None)."""
-    for folder, below, files in os.walk(root):
-        below.sort()
-        here = Path(folder)
+    """Every file below `root` as (relative name, path), what is no file as (name, None), subfolders as (name/, None).
+
+    Links are never followed, and pipes and devices never opened.
+    """
+    closed: list[OSError] = []
+    for folder, below, files in os.walk(root, onerror=closed.append):
+        here, links = Path(folder), [name for name in below if (Path(folder) / name).is_symlink()]
+        below[:] = sorted(name for name in below if not _system(f"{name}/") and name not in links)
         if here.parent == root:
             yield f"{here.name}/", None
-        for name in sorted(files):
+        for name in sorted([*files, *links]):
             file = here / name
-            yield str(PurePosixPath(*file.relative_to(root).parts)), None if file.is_symlink() else file
+            plain = stat.S_ISREG(file.lstat().st_mode)
+            yield str(PurePosixPath(*file.relative_to(root).parts)), file if plain else None
+    for error in closed:
+        yield str(PurePosixPath(*Path(error.filename).relative_to(root).parts)), None
+
+
+def _system(name: str) -> bool:
+    """Whether a file or folder is one that systems leave behind, which nobody means to have audited."""
+    parts = PurePosixPath(name).parts
+    return bool(parts) and (parts[0] == "__MACOSX" or parts[-1].startswith("._") or parts[-1] in SYSTEM)
 
 
 def _pictures(found: Iterator[tuple[str, Path | None]], source: Path) -> Items:
@@ -127,6 +164,8 @@ def _pictures(found: Iterator[tuple[str, Path | None]], source: Path) -> Items:
     for count, (name, file) in enumerate(found):
         if count >= MAX_FILES:
             raise ValueError(f"{source} holds more than {MAX_FILES:,} files.")
+        if _system(name):
+            continue
         if name.endswith("/"):
             folders.append(name[:-1])
         elif "/" not in name or file is None:
@@ -141,7 +180,7 @@ def _pictures(found: Iterator[tuple[str, Path | None]], source: Path) -> Items:
 def _zipped(path: Path) -> Items:
     try:
         with zipfile.ZipFile(path) as archive:
-            entries = safe_entries(archive, path.name)
+            entries = [entry for entry in safe_entries(archive, path.name) if not _system(entry.filename)]
             outer = outer_folder([entry.filename for entry in entries if not entry.is_dir()])
             groups, folders, skipped, total = {}, set(), [], 0
             for entry in entries:
@@ -193,6 +232,7 @@ def _items(groups: dict[str, str], folders: Sequence[str], skipped: Sequence[str
     notes = []
     if skipped:
         notes.append(
-            f"{len(skipped):,} files were skipped (unreadable, too large, links, in no subfolder): {listed(skipped)}."
+            f"{len(skipped):,} files were skipped (unreadable, too large, links, in no subfolder): "
+            f"{listed(skipped, 20)}."
         )
     return Items(table.sort_index(), tuple(empty), tuple(notes))
