@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from genlab.seeds import LARGEST, Seeds, check_seed
+from genlab.seeds import LARGEST, Seeds, check_seed, mixed
 
 
 def test_an_item_depends_on_its_own_seed_only():
@@ -32,6 +32,31 @@ def test_numbers_are_of_their_law():
     assert abs(float(uniform.mean()) - 0.5) < 0.01
     # seeds that follow one another give unrelated items
     assert abs(float(torch.corrcoef(torch.stack([normal[:-1, 0], normal[1:, 0]]))[0, 1])) < 0.08
+
+
+@pytest.mark.parametrize("seed", [0, 7, 2**31, 2**32 - 1])
+def test_every_bit_of_a_seed_counts(seed):
+    """torch keeps 32 bits of a seed: below 2^32 they are the seed itself, from there on every bit is mixed in."""
+    own = Seeds([seed]).randn(8)
+    assert torch.equal(own[0], torch.randn(8, generator=torch.Generator().manual_seed(seed)))
+    others = Seeds([seed + far for far in (2**32, 2**33, 3 * 2**32, 2**62)]).randn(8)
+    assert len({tuple(row.tolist()) for row in torch.cat([own, others])}) == 5
+    assert torch.equal(Seeds([seed + 2**32]).randn(8)[0], others[0])
+
+
+def test_large_seeds_one_after_another_give_unrelated_items():
+    first = Seeds.count_from(2**40, 2000).randn(4)
+    assert abs(float(first.mean())) < 0.04
+    assert abs(float(torch.corrcoef(torch.stack([first[:-1, 0], first[1:, 0]]))[0, 1])) < 0.08
+    assert len(torch.unique(first[:, 0])) > 1990
+
+
+def test_mixing_turns_half_the_bits():
+    """Avalanche: one bit of the seed or another turn changes each bit of the result half the time."""
+    turned = [(mixed(s) ^ mixed(s ^ (1 << b))).bit_count() for s in range(2**32, 2**32 + 40) for b in range(63)]
+    assert abs(sum(turned) / len(turned) - 16) < 0.3
+    assert mixed(2**63 - 1) < 2**32
+    assert mixed(5, 1) != mixed(5) != mixed(6)
 
 
 def test_the_global_state_never_moves():

@@ -24,6 +24,12 @@ def amplification(
     every pair. A pair whose attribute a set does not show is NaN and is left out of the mean. Raises ValueError.
     """
     sets = [_columns(training, attribute, task, "training"), _columns(generated, attribute, task, "generated")]
+    for column, one, other in zip((attribute, task), *sets, strict=True):
+        if not set(one) & set(other):
+            raise ValueError(
+                f"The column {column!r} has {tables.listed(sorted(set(one)))} in the training set and "
+                f"{tables.listed(sorted(set(other)))} in the generated set: the names must be the same."
+            )
     attributes = sorted(set(sets[0][0]) | set(sets[1][0]))
     tasks = sorted(set(sets[0][1]) | set(sets[1][1]))
     before, after = (_counts(a, t, attributes, tasks) for a, t in sets)

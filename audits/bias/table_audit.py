@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 
 from audits.bias.amplification import amplification
 from audits.bias.gaps import gap
-from audits.bias.inputs import Items
 from audits.bias.intersections import intersections
+from audits.bias.pictures import Items
 from audits.bias.representation import representation
 from audits.bias.tables import group_names, listed
 from audits.report import Report
@@ -29,8 +30,9 @@ def audit_table(
     `validation`, `labels`, `reference` and `expect` are by column, as `representation` takes them; labels are indexed
     by item. `training` is a table with the same columns: ties of the first column to each other one are compared.
     With several columns their findings start with the column's name. Items without a group in a column are left
-    out of its figures and counted. A further column of two groups is also compared across the groups of the first
-    one (`tone -> glasses.gap`). `name` is what the title calls the set. Raises ValueError.
+    out of its figures and counted, and so are those without an outcome. A further column of two groups is also
+    compared across the groups of the first one (`tone -> glasses.gap`). `name` is what the title calls the set.
+    Raises ValueError.
     """
     columns = list(dict.fromkeys(columns))
     if not columns or "" in columns:
@@ -58,7 +60,10 @@ def audit_table(
         findings += [replace(f, name=prefix + f.name) for f in report.findings]
         caveats += report.caveats
         if outcome is not None:
-            report = gap(_numbers(kept[outcome], outcome), kept[column], expected=named, **options)
+            measured = kept[kept[outcome].notna()]
+            if len(measured) < len(kept):
+                caveats.append(f"{len(kept) - len(measured):,} items have no {outcome} and were left out of its gaps.")
+            report = gap(_numbers(measured[outcome], outcome), measured[column], expected=names[column], **options)
             findings += [replace(f, name=f"{prefix}{outcome}.{f.name}") for f in report.findings]
             caveats += report.caveats
     if len(columns) > 1:
@@ -81,6 +86,9 @@ def audit_table(
         for task in columns[1:]:
             pair = [columns[0], task]
             sides = [table.dropna(subset=pair) for table in (_with(training, pair), items.table)]
+            if sides[0].empty or sides[1].empty:
+                where = "training" if sides[0].empty else "generated"
+                raise ValueError(f"No row of the {where} set has both a {columns[0]} and a {task}.")
             report = amplification(*sides, attribute=columns[0], task=task, **options)
             findings += [replace(f, name=f"{columns[0]} -> {task}.{f.name}") for f in report.findings]
             caveats += report.caveats
@@ -110,9 +118,12 @@ def _of(labels: pd.Series | None, items: Items, kept: pd.DataFrame) -> pd.Series
 
 
 def _numbers(column: pd.Series, name: str) -> pd.Series:
+    if column.empty:
+        raise ValueError(f"The outcome {name!r} is missing in every row that has a group.")
     values = pd.to_numeric(column, errors="coerce")
-    if values.isna().any():
-        raise ValueError(f"The outcome {name!r} is not a number in {int(values.isna().sum()):,} rows.")
+    strange = ~np.isfinite(values.astype(float))
+    if strange.any():
+        raise ValueError(f"The outcome {name!r} is not a number in {int(strange.sum()):,} rows.")
     return values
 
 

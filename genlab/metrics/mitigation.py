@@ -18,13 +18,12 @@ from torch import Tensor
 from genlab.models.contract import Images
 from genlab.models.gan import GAN, truncate
 from genlab.models.vae import VAE
-from genlab.seeds import Seeds
+from genlab.seeds import GOLDEN, Seeds, mixed
 
 CHUNK = 256  # items between two reports of progress
 POOL, CALIBRATION = 3_000_000_000, 3_500_000_000  # first seeds of one-time draws, far from those that anybody types
 APART = 1_000_000  # between the calibration seeds of two groups
 FEWEST = 40  # items of a group below which nothing is fitted to it
-GOLDEN = 0x9E3779B97F4A7C15  # 2^64 over the golden ratio
 
 Reader = Callable[[Images], Tensor]  # the chance of each group, (n, K), in pictures
 Placer = Callable[[Seeds, Tensor], Tensor]  # latents (n, d) for seeds and the groups asked for (n,)
@@ -99,18 +98,9 @@ def halves(model, knobs=None) -> Halves:
 def streams(seeds: Seeds, rows: Sequence[int], turn: int) -> Seeds:
     """Stream number `turn` of the items `rows`: number 0 is the item's own, the others are unrelated to it.
 
-    torch's generator keeps 32 bits of a seed, so an offset is not enough: seed and turn go through the finaliser of
-    SplitMix64 (Steele, Lea and Flood 2014), whose upper half is kept.
+    torch's generator keeps 32 bits of a seed, so an offset is not enough: seed and turn are mixed.
     """
     return Seeds([mixed(seeds.seeds[i], turn) if turn else seeds.seeds[i] for i in rows], seeds.device)
-
-
-def mixed(seed: int, turn: int) -> int:
-    """32 bits that depend on every bit of both."""
-    z = (seed + turn * GOLDEN) % 2**64
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9 % 2**64
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EB % 2**64
-    return (z ^ (z >> 31)) >> 32
 
 
 def finish(work: Work):

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from audits.bias.inputs import Items, by_folder, grouped, peek, read_items
+from audits.bias.inputs import peek, read_items
+from audits.bias.pictures import Items, by_folder, grouped
 from genlab.studio import generate, naming, shelf, uploads
 from genlab.studio.naming import Namer
 from genlab.studio.shelf import StudioError

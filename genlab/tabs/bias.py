@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from audits.bias.inputs import contents
+from audits.bias.pictures import contents
 from genlab.studio import bias_audit as studio
 from genlab.studio import collect, naming, shelf
 from genlab.studio.bias_audit import Asked, Audited

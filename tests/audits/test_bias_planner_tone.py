@@ -79,6 +79,51 @@ def test_lights_beyond_the_range_are_refused_when_asked_to_be_strict():
         assert sum(skin_tone(c[None], farthest=6.0).tone is None for c in seen) >= 3
 
 
+GREY = np.full((1, 3), 1.055 * 0.18 ** (1 / 2.4) - 0.055)
+
+
+@pytest.mark.parametrize(("kelvin", "stops"), [(6504, 0), (5000, 0.3), (4600, -0.3), (7500, -0.3), (8800, 0)])
+def test_a_grey_card_shows_the_light_and_narrows_the_tone(kelvin, stops):
+    seen, card = (np.round(under_light(c, kelvin=kelvin, stops=stops) * 255) / 255 for c in (SWATCHES, GREY))
+    told, alone = [skin_tone(c[None], card=card) for c in seen], [skin_tone(c[None]) for c in seen]
+    assert all(abs(t.tone - i) <= 1 and t.low <= i <= t.high for i, t in enumerate(told, 1))
+    assert sum(t.high - t.low for t in told) < sum(t.high - t.low for t in alone)
+
+
+@pytest.mark.parametrize(
+    ("kelvin", "stops", "why"),
+    [
+        (2856, 0, "light of 2,"),
+        (25_000, 0, "light of"),
+        (6504, 1, "1.0 stop too bright"),
+        (5000, -0.5, "0.5 stop too dark"),
+    ],
+)
+def test_light_beyond_the_range_cannot_be_told_where_a_card_shows_it(kelvin, stops, why):
+    seen, card = (under_light(c, kelvin=kelvin, stops=stops) for c in (SWATCHES, GREY))
+    told = [skin_tone(c[None], card=card) for c in seen]
+    assert all(t.tone is None for t in told)
+    assert any(why in t.why for t in told)
+    assert sum(skin_tone(c[None]).tone is not None for c in seen) > 5  # without a card it looks like another tone
+
+
+def test_a_card_must_be_one():
+    skin = SWATCHES[4][None]
+    assert "coloured light" in skin_tone(skin, card=[[0.2, 0.6, 0.2]]).why
+    assert "blown out" in skin_tone(skin, card=[[1.0, 1.0, 1.0]]).why
+    for wrong in ({"card": [[0.5, 0.5, 2.0]]}, {"card": np.ones((0, 3))}, {"card": GREY, "reflectance": 0.0}):
+        with pytest.raises(ValueError, match=r"^(Card pixels|A card)"):
+            skin_tone(skin, **wrong)
+    images = np.ones((2, 32, 32, 3)) * SWATCHES[4]
+    images[1] = under_light(images[1], stops=1)
+    images[:, :4], images[1, :4] = GREY, under_light(GREY, stops=1)
+    where = np.zeros((32, 32), bool)
+    where[:4] = True
+    assert tone_names(skin_tones(images, card=where)) == ["tone 5", "cannot tell"]
+    with pytest.raises(ValueError, match="card must be a mask"):
+        skin_tones(images, card=where[:4])
+
+
 def test_an_uneven_region_cannot_be_told():
     pixels = np.concatenate([np.tile(SWATCHES[0], (50, 1)), np.tile(SWATCHES[9], (50, 1))])
     assert "one surface" in skin_tone(pixels).why
