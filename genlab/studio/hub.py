@@ -105,7 +105,7 @@ def draw(name: str, count: int, *, seed: int, prompts: Sequence[str] = (), batch
         rows = range(first, min(first + batch, count))
         given: dict[str, Any] = {"generator": [torch.Generator().manual_seed(seed + i) for i in rows]}
         if "num_inference_steps" in takes:
-            given["num_inference_steps"] = STEPS
+            given["num_inference_steps"] = min(STEPS, pipe.scheduler.config.get("num_train_timesteps", STEPS))
         if "prompt" in takes:
             given["prompt"] = [prompts[i % len(prompts)] for i in rows]
         elif classes:
