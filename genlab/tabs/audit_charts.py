@@ -41,7 +41,7 @@ def _share_row(f: Finding, top: float) -> str:
     return (
         f'<tr><th scope="row">{text(f.name)}</th><td>{_track(f, top)}</td>'
         f'<td class="number">{f.value:.1%}<small>{f.low:.1%} to {f.high:.1%}</small></td>'
-        f'<td class="number">{f.n:,}</td><td><span class="verdict {mark}">{text(words)}</span></td></tr>'
+        f'<td class="number">{f.n:,}</td><td><span class="standing {mark}">{text(words)}</span></td></tr>'
     )
 
 
@@ -123,7 +123,7 @@ def everything(report: Report) -> str:
         f'<div class="caveats"><strong>To be read with it</strong><ul>{first}</ul>'
         f"<details><summary>{len(report.caveats[3:])} more notes</summary><ul>{rest}</ul></details></div>"
         f'<details class="every"><summary>All {len(report.findings)} figures, each in a sentence</summary>'
-        f'<div class="scroll" tabindex="0" role="region" aria-label="All figures"><table class="figures"><thead>'
+        f'<div class="scroll" tabindex="0" role="region" aria-label="All figures"><table class="listing"><thead>'
         f"<tr>{head}</tr></thead><tbody>{rows}</tbody></table></div></details>"
     )
 

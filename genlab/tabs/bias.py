@@ -236,7 +236,7 @@ def _preview(payload: object, namer: str) -> list:
     )
     counts = "".join(f'<td class="note">{n:,} values</td>' for n in found.groups.values())
     table = (
-        '<div class="scroll" tabindex="0" role="region" aria-label="First rows of the table"><table class="figures">'
+        '<div class="scroll" tabindex="0" role="region" aria-label="First rows of the table"><table class="listing">'
         f"<caption>First rows of {charts.text(given[0][0])}</caption><thead><tr>{head}</tr></thead><tbody>{rows}"
         f"<tr>{counts}</tr></tbody></table></div>"
     )

@@ -177,14 +177,14 @@ input[type="range"] { min-height: 24px; }
 .bar { display: flex; flex-direction: column; gap: 4px; padding: 2px 0 8px; }
 .bar p { margin: 0; color: var(--body-text-color-subdued); }
 progress { width: 100%; height: 10px; accent-color: var(--primary-600); }
-table:is(.chart, .heat, .figures) { display: table !important; width: 100%; border: 0 !important; margin: 0 0 14px;
+table:is(.chart, .heat, .listing) { display: table !important; width: 100%; border: 0 !important; margin: 0 0 14px;
   border-collapse: collapse; font-size: .9rem; }
-table:is(.chart, .heat, .figures) :is(tr, thead, tbody) { border: 0 !important; background: none !important; }
+table:is(.chart, .heat, .listing) :is(tr, thead, tbody) { border: 0 !important; background: none !important; }
 table.heat { width: auto; }
-table:is(.chart, .heat, .figures) caption { text-align: left; padding: 4px 0 6px; }
-table:is(.chart, .heat, .figures) :is(th, td) { text-align: left; padding: 5px 8px; vertical-align: middle;
+table:is(.chart, .heat, .listing) caption { text-align: left; padding: 4px 0 6px; }
+table:is(.chart, .heat, .listing) :is(th, td) { text-align: left; padding: 5px 8px; vertical-align: middle;
   border: 0 !important; border-bottom: 1px solid var(--border-color-primary) !important; font-weight: 450; }
-table:is(.chart, .heat, .figures) thead th { font-size: .8rem; color: var(--body-text-color-subdued); }
+table:is(.chart, .heat, .listing) thead th { font-size: .8rem; color: var(--body-text-color-subdued); }
 table.chart tbody th { white-space: nowrap; }
 table.chart td:nth-child(2) { width: 42%; }
 table .number { font-variant-numeric: tabular-nums; white-space: nowrap; }
@@ -203,9 +203,9 @@ table small { display: block; color: var(--body-text-color-subdued); font-size: 
 .key { font-size: .82rem; color: var(--body-text-color-subdued); margin-left: 8px; }
 .key i { display: inline-block; margin: 0 3px 0 8px; }
 .key .span { width: 22px; } .key .tick { height: 14px; vertical-align: -3px; }
-.verdict.off { font-weight: 650; color: #9c2f10; }
-.dark .verdict.off { color: #ffb59c; }
-.verdict.even { color: var(--body-text-color-subdued); }
+.standing.off { font-weight: 650; color: #9c2f10; }
+.dark .standing.off { color: #ffb59c; }
+.standing.even { color: var(--body-text-color-subdued); }
 table.heat td { text-align: center !important; font-variant-numeric: tabular-nums;
   background: color-mix(in srgb, var(--primary-300) calc(var(--heat, 0%) * .75), transparent); }
 .dark table.heat td { background: color-mix(in srgb, var(--primary-700) calc(var(--heat, 0%) * .9), transparent); }
