@@ -15,7 +15,7 @@ import logging
 import gradio as gr
 
 from genlab.studio import warm_up
-from genlab.tabs import api, cards, explore, generate, names, theme
+from genlab.tabs import api, api_mitigate, cards, explore, generate, mitigate, names, theme
 from genlab.tabs.middleware import Limits
 
 ON_SPACE = bool(os.environ.get("SPACE_ID"))
@@ -35,9 +35,12 @@ def build() -> gr.Blocks:
             generate.build(demo)
         with gr.Tab("Explore"):
             explore.build(demo)
+        with gr.Tab("Mitigate"):
+            mitigate.build(demo)
         with gr.Tab("Cards"):
             cards.build(demo)
         api.build()
+        api_mitigate.build()
     return demo.queue(max_size=64, default_concurrency_limit=4)
 
 

@@ -18,7 +18,7 @@ from genlab.studio.generate import whole_seed
 from genlab.studio.marking import mark
 from genlab.studio.mitigation_fits import Step, Wanted
 from genlab.studio.mitigation_report import Side, agreement_of, report_of, shares_of, verdict
-from genlab.studio.shelf import Entry, StudioError
+from genlab.studio.shelf import StudioError
 
 METHODS = {
     "screened": "Screening before decoding",
@@ -59,9 +59,18 @@ class Mitigated:
     report: Report
 
 
-def groups_of(known: Entry, attribute: str) -> tuple[str, ...]:
-    """The groups that the model's data can draw, which a target may name."""
-    return portraits.drawable(attribute, portraits.STYLE_OF[known.data][0])
+def models() -> list[str]:
+    """Models that can be mitigated; raises StudioError where the shelf has none."""
+    able = fits.candidates()
+    if not able:
+        raise StudioError(f"Mitigation needs {fits.JUDGE} and a model of portraits without classes on the shelf.")
+    return able
+
+
+def groups_of(model: str, attribute: str) -> tuple[str, ...]:
+    """The groups that the model's data can draw, which a target may name; loads no model."""
+    data = shelf.config_of(model)["recipe"]["data"]
+    return portraits.drawable(attribute, portraits.STYLE_OF[data][0])
 
 
 def attributes() -> tuple[str, ...]:
@@ -101,9 +110,7 @@ def mitigate(
 
 def check(model: object, attribute: object, method: object, target: object) -> Wanted:
     """The request as plain values; raises StudioError where something in it does not exist or does not add up."""
-    able = fits.candidates()
-    if not able:
-        raise StudioError(f"Mitigation needs {fits.JUDGE} and a model of portraits without classes on the shelf.")
+    able = models()
     if not isinstance(model, str) or model not in able:
         raise StudioError(f"Models that can be mitigated are {', '.join(able)}; {str(model)[:60]!r} was given.")
     known = shelf.entry(model)
@@ -111,7 +118,7 @@ def check(model: object, attribute: object, method: object, target: object) -> W
         raise StudioError(f"Attributes are {', '.join(attributes())}; {str(attribute)[:40]!r} was given.")
     if not isinstance(method, str) or method not in METHODS:
         raise StudioError(f"Methods are {', '.join(METHODS)}; {str(method)[:40]!r} was given.")
-    shares = shares_by_group(groups_of(known, attribute), target)
+    shares = shares_by_group(groups_of(model, attribute), target)
     full = tuple(shares.get(name, 0.0) for name in portraits.ATTRIBUTES[attribute])
     return Wanted(known.name, known.weights, shelf.entry(fits.JUDGE).weights, attribute, method, full)
 

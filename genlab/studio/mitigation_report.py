@@ -62,7 +62,7 @@ def verdict(method: str, attribute: str, before: Side, after: Side) -> str:
     """The outcome in two or three plain sentences; the oracle's word counts where there is one."""
     if method == "plain":
         return "Nothing was changed: these are the model's own shares, twice."
-    trusted = "oracle" if after.oracle is not None else "judge"
+    trusted = "oracle" if before.oracle and after.oracle else "judge"
     was, now = (getattr(side, trusted)["discrepancy"] for side in (before, after))
     who = "The palette oracle, which the method never saw," if trusted == "oracle" else "The judge"
     words = f"{who} reads a distance to the target of {was.value:.2f} before and {now.value:.2f} after"
@@ -74,6 +74,8 @@ def verdict(method: str, attribute: str, before: Side, after: Side) -> str:
         words += "the shares are further from the target than before. "
     else:
         words += "no change that this many items could show. "
+    if trusted == "judge" and (before.blank or after.blank):
+        return words + "Nobody independent checks this: the palette oracle found no skin colour in these pictures."
     if trusted == "judge":
         return words + (
             f"Nobody independent checks this: the oracle knows skin colours only, and of {attribute.replace('_', ' ')} "

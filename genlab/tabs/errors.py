@@ -15,20 +15,33 @@ log = logging.getLogger(__name__)
 
 
 def guarded(handler: Callable) -> Callable:
-    """The handler, its failures turned into one sentence a visitor can act on.
+    """The handler (a generator too), its failures turned into one sentence a visitor can act on.
 
     A ValueError or RuntimeError raised in our own code carries such a sentence. Anything else is logged with
     its traceback under a short reference, and the visitor gets the reference.
     """
 
-    @functools.wraps(handler)
-    def wrapped(*args, **kwargs):
-        try:
-            return handler(*args, **kwargs)
-        except gr.Error:
-            raise
-        except Exception as error:
-            raise _told(error) from None
+    if inspect.isgeneratorfunction(handler):
+
+        @functools.wraps(handler)
+        def wrapped(*args, **kwargs):
+            try:
+                yield from handler(*args, **kwargs)
+            except gr.Error:
+                raise
+            except Exception as error:
+                raise _told(error) from None
+
+    else:
+
+        @functools.wraps(handler)
+        def wrapped(*args, **kwargs):
+            try:
+                return handler(*args, **kwargs)
+            except gr.Error:
+                raise
+            except Exception as error:
+                raise _told(error) from None
 
     wrapped.__signature__ = inspect.signature(handler)
     return wrapped
