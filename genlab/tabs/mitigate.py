@@ -50,13 +50,13 @@ def build(demo: gr.Blocks) -> None:
             with gr.Row(elem_classes="tight"):
                 go = gr.Button("Mitigate", variant="primary", scale=2, elem_id="mitigate-go")
                 stop = gr.Button("Cancel", interactive=False, scale=1, elem_id="mitigate-stop")
+            status = gr.HTML("", elem_id="mitigate-status", padding=False)
             example = gr.Button("Example: equal shares of tone", size="md")
             command = gr.Textbox(
                 label="Copy as Python", lines=4, max_lines=8, interactive=False, buttons=["copy"],
                 elem_classes="command",
             )  # fmt: skip
         with gr.Column(scale=7, min_width=320, elem_classes="result"):
-            status = gr.HTML("", elem_id="mitigate-status", padding=False)
             said = gr.HTML("", elem_id="mitigate-said", padding=False)
             with gr.Row(visible=False, elem_classes="tight") as pictures:
                 before = _sheet("Before", "The model's own items, as it draws them from these seeds")
@@ -160,7 +160,7 @@ def _run(
         try:
             step = next(work)
         except StopIteration as done:
-            job.said = f"Done in {time.monotonic() - began:.0f} s."
+            job.said = f"Done in {time.monotonic() - began:.0f} s: before and after stand side by side."
             yield [words.told(job.said), *_shown(done.value, target)]
             return
         yield [words.progress(step), *rest]

@@ -102,7 +102,8 @@ def table(caption: str, head: Sequence[str], rows: Sequence[Sequence[str]], *, m
     )
     label = html.escape(caption)
     return (
-        f'<div class="figures" role="region" aria-label="{label}" tabindex="0"><table><caption>{label}</caption>'
+        f'<p class="figures-title">{label}</p>'
+        f'<div class="figures" role="region" aria-label="{label}" tabindex="0"><table aria-label="{label}">'
         f"<thead><tr>{columns}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 

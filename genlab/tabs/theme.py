@@ -173,6 +173,7 @@ input[type="range"] { min-height: 24px; }
 #map .blank { aspect-ratio: 1; display: grid; place-items: center; border-radius: 14px; background: #10161d;
   color: #f2f6f5; padding: 24px; text-align: center; }
 
+#mitigate-before img, #mitigate-after img { padding-top: 38px; }
 .verdict { font-size: 1.02rem; margin: 4px 0; max-width: 74ch; }
 .at-work p { margin: 0 0 4px; }
 .at-work progress { appearance: none; width: 100%; height: 12px; border: 1px solid var(--neutral-500);
@@ -200,8 +201,9 @@ figure.shares { margin: 8px 0; max-width: 720px; --then: var(--neutral-500); --n
 .shares rect.before { stroke: var(--then); } .shares rect.after { stroke: var(--now); }
 .figures { overflow-x: auto; margin: 8px 0; }
 .figures :is(table, thead, tbody, tr, th, td) { border: 0 !important; }
-.figures table { border-collapse: collapse; font-size: .88rem; min-width: 100%; margin: 0; }
-.figures caption { text-align: left; font-weight: 600; padding-bottom: 4px; }
+.figures table { display: table !important; overflow: visible !important; border-collapse: collapse; font-size: .88rem;
+  min-width: 100%; margin: 0; }
+.figures-title { font-weight: 600; margin: 12px 0 0 !important; }
 .figures th, .figures td { text-align: left; padding: 5px 12px 5px 0; vertical-align: top;
   border-bottom: 1px solid var(--border-color-primary) !important; font-variant-numeric: tabular-nums; }
 .figures th { font-weight: 550; } .figures thead th { color: var(--body-text-color-subdued); }

@@ -97,6 +97,7 @@ def test_nothing_stands_in_anyones_way_after_use(chromium, portrait_app, mode):
         page.get_by_role("tab", name="Mitigate").click()
         page.get_by_role("button", name="Example: equal shares").click()
         page.wait_for_selector("text=Done in")
+        page.locator("#mitigate-after").scroll_into_view_if_needed()  # pictures load when they come into view
         page.wait_for_selector("#mitigate-after img")
         looked_over(page, mode)
 

@@ -1,6 +1,7 @@
 """Mitigation on a small untrained GAN: what is asked, cancelled, kept, measured, sealed and made again."""
 
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -62,6 +63,15 @@ def test_every_method_measures_both_sides_and_is_made_again(method):
     again, steps = finished(studio.mitigate(MODEL, method=method, seed=5, count=64))
     assert again.after.sheet.media == made.after.sheet.media  # items do not depend on how many were asked for
     assert not [s for s in steps if "model draws" in s.phase]  # the second time nothing is fitted
+
+
+@pytest.mark.parametrize("method", list(studio.METHODS))
+def test_a_fit_can_be_sent_to_another_process(method):
+    """As a borrowed GPU needs it: networks run in a forked process, and the fit crosses by pickle."""
+    wanted = studio.check(MODEL, "tone", method, None)
+    fit, _ = finished(fits.fit_of(wanted))
+    sent = pickle.loads(pickle.dumps((wanted, fit)))
+    assert np.array_equal(fits.draw(*sent, 3)[0], fits.draw(wanted, fit, 3)[0])
 
 
 def test_rejection_gives_the_shares_asked_for_as_the_judge_reads_them():
