@@ -15,7 +15,7 @@ import logging
 import gradio as gr
 
 from genlab.studio import warm_up
-from genlab.tabs import api, bias, cards, explore, generate, names, theme
+from genlab.tabs import api, api_audit, api_mitigate, bias, cards, explore, generate, mitigate, names, theme
 from genlab.tabs.middleware import Limits
 
 ON_SPACE = bool(os.environ.get("SPACE_ID"))
@@ -37,9 +37,13 @@ def build() -> gr.Blocks:
             explore.build(demo)
         with gr.Tab("Bias audit") as audit_tab:
             bias.build(audit_tab)
+        with gr.Tab("Mitigate"):
+            mitigate.build(demo)
         with gr.Tab("Cards"):
             cards.build(demo)
         api.build()
+        api_audit.build()
+        api_mitigate.build()
     return demo.queue(max_size=64, default_concurrency_limit=4)
 
 

@@ -12,6 +12,7 @@ import os
 import platform
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -19,15 +20,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 
 from audits.bias import representation
-from audits.quality import prdc
 from genlab.data import load, portraits
 from genlab.metrics import palette
-from genlab.metrics.latent_groups import by_direction, by_mixture, by_screening, learn, mixtures, planes
-from genlab.metrics.mitigation import Plain, fill_pool, finish, halves, steer
-from genlab.metrics.selection import Rejection, Resampled, Retouched, density_ratio, label_weights
+from genlab.metrics.fitted import CHOSEN, METHODS, PLACED, Fit, drawer, learn_from, placer
+from genlab.metrics.group_coverage import covered
+from genlab.metrics.mitigation import fill_pool, finish, halves, steer
+from genlab.metrics.selection import effective
 from genlab.seeds import Seeds
 from genlab.studio import shelf
 from genlab.studio.pictures import to_bytes
@@ -56,80 +56,67 @@ class Bench:
         self.target = np.full(len(TONES), 1 / len(TONES))
         self.pool = finish(fill_pool(self.cut, self.read, POOL))
         test = load("portraits-balanced", "test")
-        self.real_groups = test.attributes["tone"]
-        self.real = self.features(test.items)
+        tones = test.attributes["tone"]
+        rows = np.sort(np.concatenate([np.flatnonzero(tones == g)[:COVERED] for g in range(len(TONES))]))
+        self.real, self.real_groups = self.opinion(test.items[rows])[1], tones[rows]
 
     def read(self, images):
         return self.judge.attribute_logits(images)["tone"].softmax(1)
 
     def score(self, images):
-        return self.judge._split(self.judge.head(F.silu(self.judge._embed(images))))["tone"]
+        return self.judge.attribute_slopes(images)["tone"]
 
-    def features(self, items):
-        parts = torch.from_numpy(items).split(1024)
-        return torch.cat([self.judge.features(p.float() / 255) for p in parts]).double().numpy()
+    def opinion(self, items: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Groups (n,), features (n, w) and whether the judge knows such pictures (n,), of uint8 items."""
+        parts = [self.judge.opinion(p.float() / 255) for p in torch.from_numpy(items).split(1024)]
+        groups = torch.cat([p.logits["tone"].argmax(1) for p in parts]).numpy()
+        known = torch.cat([p.strangeness <= self.judge.limit for p in parts]).numpy()
+        return groups, torch.cat([p.features for p in parts]).double().numpy(), known
 
-    def method(self, name: str):
-        """A method, fitted."""
-        pool, k = self.pool, len(TONES)
-        if name == "plain":
-            return Plain(self.cut)
-        if name == "rejection":
-            return Rejection(self.cut, self.read, self.target)
-        if name == "retouched":
-            return Retouched(self.cut, self.score, self.target)
-        if name == "resampling":
-            return Resampled(self.cut, pool, label_weights(pool, self.target))
+    def fit(self, name: str) -> Fit:
+        """What the method learns."""
+        pool, features = self.pool, {}
         if name == "reweighting":
             made = torch.cat([self.judge.features(self.cut.decode(z, None)) for z in pool.latents.split(256)])
             fair = load("portraits-balanced", "validate").items[:REFERENCE]
-            return Resampled(self.cut, pool, density_ratio(made.double().numpy(), self.features(fair)))
-        place = {
-            "mixture": lambda: by_mixture(self.cut, mixtures(pool.latents, pool.groups, k)),
-            "direction": lambda: by_direction(self.cut, *planes(pool.latents, pool.groups, k)),
-            "screened": lambda: by_screening(lambda seeds, asked: self.cut.draw(seeds), learn(pool)),
-        }[name]()
-        return finish(steer(self.cut, place, self.read, self.target, each=EACH))
+            features = {"drawn": made.double().numpy(), "reference": self.opinion(fair)[1]}
+        fit = learn_from(name, pool, self.target, **features)
+        if name in PLACED:
+            steered = finish(steer(self.cut, placer(fit, self.cut), self.read, self.target, each=EACH))
+            fit = replace(fit, obeyed=steered.obeyed)
+        return fit
 
     def measure(self, name: str, count: int) -> dict:
         """The method's figures on `count` items."""
         began = time.process_time()
-        method = self.method(name)
+        fit = self.fit(name)
+        draw = drawer(fit, self.cut, self.read, self.score)
         fitted, items, decodes = time.process_time() - began, [], 0
         for start in range(0, count, 256):
-            drawn = method.draw(Seeds.count_from(start, min(256, count - start)))
+            drawn = draw(Seeds.count_from(start, min(256, count - start)))
             items.append(to_bytes(drawn.images))
             decodes += int(drawn.decodes.sum())
             if start % 2048 == 0:
                 print(f"  {name} {start}", flush=True)
         seconds, items = time.process_time() - began - fitted, np.concatenate(items)
-        read = torch.cat([self.read(p.float() / 255) for p in torch.from_numpy(items).split(1024)]).argmax(1).numpy()
+        read, features, known = self.opinion(items)
         seen = palette.tones(items)
-        known = np.concatenate(
-            [(self.judge.strangeness(p.float() / 255) <= self.judge.limit) for p in torch.from_numpy(items).split(1024)]
-        )
         return {
             "palette": shares(seen[seen >= 0]), "judge": shares(read), "no tone in pixels": int((seen < 0).sum()),
             "agreement": float((read == seen)[seen >= 0].mean()), "known to the judge": float(known.mean()),
-            "decodes per item": decodes / count, "by group": self.covered(self.features(items), read),
-            "effective pool": getattr(method, "effective", None), "cpu ms an item": 1000 * seconds / count,
-            "cpu s to fit": fitted,
+            "decodes per item": decodes / count, "by group": self.covered(features, read),
+            "effective pool": effective(fit.learnt) if name in CHOSEN else None,
+            "cpu ms an item": 1000 * seconds / count, "cpu s to fit": fitted,
         }  # fmt: skip
 
     def covered(self, made: np.ndarray, groups: np.ndarray) -> dict:
         """Recall and coverage of the real portraits of each group."""
-        found = {}
-        for g, tone in enumerate(TONES):
-            real, own = self.real[self.real_groups == g][:COVERED], made[groups == g][:COVERED]
-            if len(own) > 5:
-                figures = prdc(real, own)
-                found[tone] = {"recall": figures.recall, "coverage": figures.coverage, "n": len(own)}
-        return found
-
-
-METHODS = (
-    "plain", "screened", "mixture", "direction", "resampling", "reweighting", "rejection", "retouched",
-)  # fmt: skip
+        found = covered(self.real, self.real_groups, made, groups, groups=len(TONES), most=COVERED)
+        return {
+            tone: {"recall": c.recall, "coverage": c.coverage, "n": c.made}
+            for tone, c in zip(TONES, found, strict=True)
+            if c.recall == c.recall
+        }
 
 
 def main() -> None:

@@ -204,16 +204,25 @@ class Steered:
         return Drawn(self.cut.decode(latents, seeds), np.ones(len(seeds), np.int64))
 
 
+def obedience(
+    cut: Halves, place: Placer, read: Reader, *, group: int, groups: int, start: int, count: int, device="cpu"
+) -> np.ndarray:
+    """How often `count` items asked to be of `group` are read as each of `groups`, (K,); `start` were asked before."""
+    seeds = Seeds.count_from(CALIBRATION + group * APART + start, count, device)
+    latents = place(seeds, torch.full((count,), group))
+    found = read(cut.decode(latents, seeds)).argmax(1).cpu().numpy()
+    return np.bincount(found, minlength=groups)
+
+
 def steer(cut: Halves, place: Placer, read: Reader, target, *, each: int, device="cpu") -> Work:
     """A Steered whose shares hit `target` as `read` sees them; `each` items a group are drawn to learn how."""
     target = np.asarray(target, float)
     counts = np.zeros((len(target), len(target)))
-    for group in np.flatnonzero(target > 0):
+    for group in np.flatnonzero(target > 0).tolist():
         for start in range(0, each, CHUNK):
-            first = CALIBRATION + int(group) * APART + start
-            seeds = Seeds.count_from(first, min(CHUNK, each - start), device)
-            asked = torch.full((len(seeds),), int(group))
-            found = read(cut.decode(place(seeds, asked), seeds)).argmax(1).cpu().numpy()
-            counts[group] += np.bincount(found, minlength=len(target))
-            yield len(seeds)
+            size = min(CHUNK, each - start)
+            counts[group] += obedience(
+                cut, place, read, group=group, groups=len(target), start=start, count=size, device=device
+            )
+            yield size
     return Steered(cut, place, drawing_shares(counts, target), counts)

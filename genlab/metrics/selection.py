@@ -58,11 +58,6 @@ class Resampled:
     pool: Pool
     weights: np.ndarray
 
-    @property
-    def effective(self) -> float:
-        """The pool's effective size, (sum w)^2 / sum w^2 (Kong 1992)."""
-        return float(self.weights.sum() ** 2 / np.square(self.weights).sum())
-
     def chosen(self, seeds: Seeds) -> np.ndarray:
         """The place in the pool of every item, (n,)."""
         edges = np.cumsum(self.weights) / self.weights.sum()
@@ -72,6 +67,11 @@ class Resampled:
         """Items of these seeds; the pool's own cost comes on top."""
         latents = self.pool.latents[torch.from_numpy(self.chosen(seeds))]
         return Drawn(self.cut.decode(latents.to(seeds.device), seeds), np.ones(len(seeds), np.int64))
+
+
+def effective(weights: np.ndarray) -> float:
+    """The effective size of a pool with these weights, (sum w)^2 / sum w^2 (Kong 1992)."""
+    return float(weights.sum() ** 2 / np.square(weights).sum())
 
 
 def label_weights(pool: Pool, target: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ distance beyond which an item is nothing like what it learnt from (Mahalanobis: 
 
 import math
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -17,6 +18,14 @@ from torch import Tensor, nn
 from genlab.device import autocast
 from genlab.models.contract import Batch, Images
 from genlab.models.layers import Descent, in_micro_batches, shift
+
+
+class Opinion(NamedTuple):
+    """What a judge of several attributes says of n items: logits (n, groups) of each, features, strangeness (n,)."""
+
+    logits: dict[str, Tensor]
+    features: Tensor
+    strangeness: Tensor
 
 
 class Judge(nn.Module):
@@ -101,6 +110,10 @@ class Judge(nn.Module):
         """Unnormalised log-probabilities of each attribute's groups, (n, groups) each."""
         return self._split(self.logits(images))
 
+    def attribute_slopes(self, images: Images) -> dict[str, Tensor]:
+        """As `attribute_logits`, but in one batch, and with a gradient that leads back to the images."""
+        return self._split(self.head(F.silu(self._embed(images))))
+
     def _split(self, logits: Tensor) -> dict[str, Tensor]:
         parts = logits.split(list(self.attributes.values()), dim=1)
         return dict(zip(self.attributes, parts, strict=True))
@@ -108,8 +121,17 @@ class Judge(nn.Module):
     @torch.no_grad()
     def strangeness(self, images: Images) -> Tensor:
         """Mahalanobis distance to the training items in features, (n,); above `limit` the judge knows nothing."""
-        away = self.features(images) - self.centre
+        return self._distance(self.features(images))
+
+    def _distance(self, features: Tensor) -> Tensor:
+        away = features - self.centre
         return torch.einsum("ni,ij,nj->n", away, self.precision, away).clamp(min=0).sqrt()
+
+    @torch.no_grad()
+    def opinion(self, images: Images) -> Opinion:
+        """`attribute_logits`, `features` and `strangeness` in one pass."""
+        features = self.features(images)
+        return Opinion(self._split(self.head(F.silu(features))), features, self._distance(features))
 
     @torch.no_grad()
     def learn_limit(self, training: Images, held_out: Images, *, known: float = 0.99) -> None:

@@ -179,18 +179,18 @@ def build() -> None:
         )
         upload, told = gr.File(label="upload"), gr.JSON(label="claim")
         button = gr.Button()
-    _endpoint(button, models, [], [told])
-    _endpoint(button, generate, [model, text, number, count, knobs], [files, sheet, archive, told])
-    _endpoint(button, regenerate, [upload], [file, told])
-    _endpoint(button, encode, [model, kind, number, text, upload, invert], [told])
-    _endpoint(button, decode, [model, first], [file, told])
-    _endpoint(button, dimensions, [model], [told])
-    _endpoint(button, map_point, [model, x, y], [told, file])
-    _endpoint(button, walk, [model, first, second, frames, path], [file, sheet, archive, told])
-    _endpoint(button, card, [model], [text])
+    endpoint(button, models, [], [told])
+    endpoint(button, generate, [model, text, number, count, knobs], [files, sheet, archive, told])
+    endpoint(button, regenerate, [upload], [file, told])
+    endpoint(button, encode, [model, kind, number, text, upload, invert], [told])
+    endpoint(button, decode, [model, first], [file, told])
+    endpoint(button, dimensions, [model], [told])
+    endpoint(button, map_point, [model, x, y], [told, file])
+    endpoint(button, walk, [model, first, second, frames, path], [file, sheet, archive, told])
+    endpoint(button, card, [model], [text])
 
 
-def _endpoint(button: gr.Button, handler: Callable, inputs: list, outputs: list) -> None:
+def endpoint(button: gr.Button, handler: Callable, inputs: list, outputs: list) -> None:
     """One named endpoint; inputs arrive as they were sent, and the studio checks them."""
     button.click(
         guarded(handler),

@@ -1,6 +1,5 @@
 """What a visitor reads when something goes wrong: our own sentences as they are, everything else by reference."""
 
-import contextlib
 import functools
 import html
 import inspect
@@ -16,35 +15,36 @@ log = logging.getLogger(__name__)
 
 
 def guarded(handler: Callable) -> Callable:
-    """The handler, its failures turned into one sentence a visitor can act on.
+    """The handler (a generator too), its failures turned into one sentence a visitor can act on.
 
     A ValueError or RuntimeError raised in our own code carries such a sentence. Anything else is logged with
     its traceback under a short reference, and the visitor gets the reference.
     """
 
-    @functools.wraps(handler)
-    def wrapped(*args, **kwargs):
-        with _telling():
-            return handler(*args, **kwargs)
+    if inspect.isgeneratorfunction(handler):
 
-    @functools.wraps(handler)
-    def yielding(*args, **kwargs):
-        with _telling():
-            yield from handler(*args, **kwargs)
+        @functools.wraps(handler)
+        def wrapped(*args, **kwargs):
+            try:
+                yield from handler(*args, **kwargs)
+            except gr.Error:
+                raise
+            except Exception as error:
+                raise _told(error) from None
 
-    chosen = yielding if inspect.isgeneratorfunction(handler) else wrapped
-    chosen.__signature__ = inspect.signature(handler)
-    return chosen
+    else:
 
+        @functools.wraps(handler)
+        def wrapped(*args, **kwargs):
+            try:
+                return handler(*args, **kwargs)
+            except gr.Error:
+                raise
+            except Exception as error:
+                raise _told(error) from None
 
-@contextlib.contextmanager
-def _telling():
-    try:
-        yield
-    except (gr.Error, GeneratorExit):
-        raise
-    except Exception as error:
-        raise _told(error) from None
+    wrapped.__signature__ = inspect.signature(handler)
+    return wrapped
 
 
 def sentence(error: BaseException) -> str | None:

@@ -226,6 +226,41 @@ table.heat td.empty { outline: 1px dashed var(--body-text-color-subdued); outlin
 .labelling button:hover { background: var(--button-secondary-background-fill-hover); }
 .labelling kbd { border: 1px solid var(--border-color-primary); border-radius: 5px; padding: 0 6px; margin-right: 4px;
   font-family: var(--font-mono); font-size: .82rem; }
+#mitigate-before img, #mitigate-after img { padding-top: 38px; }
+.verdict { font-size: 1.02rem; margin: 4px 0; max-width: 74ch; }
+.at-work p { margin: 0 0 4px; }
+.at-work progress { appearance: none; width: 100%; height: 12px; border: 1px solid var(--neutral-500);
+  border-radius: 6px; overflow: hidden; background: var(--background-fill-primary); }
+.at-work progress::-webkit-progress-bar { background: var(--background-fill-primary); }
+.at-work progress::-webkit-progress-value { background: var(--slider-color); }
+.at-work progress::-moz-progress-bar { background: var(--slider-color); }
+figure.shares { margin: 8px 0; max-width: 720px; --then: var(--neutral-500); --now: var(--primary-700);
+  --wanted: #8a4b08; }
+.dark figure.shares { --then: var(--neutral-400); --now: var(--primary-300); --wanted: #f5b971; }
+.shares figcaption { font-weight: 600; }
+.shares .keys { display: flex; flex-wrap: wrap; gap: 2px 14px; margin: 4px 0 8px; font-size: .85rem; }
+.shares .keys span { display: inline-flex; align-items: center; gap: 5px; }
+.shares > svg { display: block; overflow: visible; padding: 0 7px; box-sizing: border-box; }
+.shares svg { overflow: visible; }
+.shares text { fill: var(--body-text-color); font-size: 13px; }
+.shares .group { font-weight: 600; }
+.shares .tick { font-size: 12px; fill: var(--body-text-color-subdued); }
+.shares line { stroke-width: 3; }
+.shares line.axis { stroke: var(--border-color-primary); stroke-width: 1; }
+.shares line.goal { stroke: var(--wanted); stroke-width: 2; stroke-dasharray: 4 3; }
+.shares line.before { stroke: var(--then); } .shares line.after { stroke: var(--now); }
+.shares circle.before { fill: var(--then); } .shares circle.after { fill: var(--now); }
+.shares rect { fill: var(--background-fill-primary); stroke-width: 2.5; }
+.shares rect.before { stroke: var(--then); } .shares rect.after { stroke: var(--now); }
+.figures { overflow-x: auto; margin: 8px 0; }
+.figures :is(table, thead, tbody, tr, th, td) { border: 0 !important; }
+.figures table { display: table !important; overflow: visible !important; border-collapse: collapse; font-size: .88rem;
+  min-width: 100%; margin: 0; }
+.figures-title { font-weight: 600; margin: 12px 0 0 !important; }
+.figures th, .figures td { text-align: left; padding: 5px 12px 5px 0; vertical-align: top;
+  border-bottom: 1px solid var(--border-color-primary) !important; font-variant-numeric: tabular-nums; }
+.figures th { font-weight: 550; } .figures thead th { color: var(--body-text-color-subdued); }
+.figures tr.marked > * { background: var(--color-accent-soft); }
 
 .ends img { object-fit: contain; }
 #decoded .image-container, .ends .image-container { background: #000; }
@@ -257,6 +292,7 @@ h2.part { font-size: 1.08rem; font-weight: 650; margin: 10px 0 0; }
   .result-first { flex-direction: column !important; }
   .result-first > .result { order: -1; }
   .result-first > * { min-width: 100% !important; }
+  #mitigate-before, #mitigate-after { height: 290px !important; }
   .gallery-of-items .grid-wrap { min-height: 300px; padding: 6px !important; }
   .gallery-of-items .grid-container { gap: 6px !important; }
   .gallery-of-items .caption-label { font-size: .66rem !important; padding: 0 4px !important; }

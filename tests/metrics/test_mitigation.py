@@ -18,7 +18,7 @@ from genlab.metrics.mitigation import (
     steer,
     streams,
 )  # fmt: skip
-from genlab.metrics.selection import Rejection, Resampled, Retouched, density_ratio, label_weights
+from genlab.metrics.selection import Rejection, Resampled, Retouched, density_ratio, effective, label_weights
 from genlab.models import build
 from genlab.seeds import Seeds
 
@@ -130,8 +130,8 @@ def test_resampling_weights_and_effective_size(pool):
     assert weights[pool.groups.numpy() == 1].sum() == pytest.approx(0.5)
     drawn = Resampled(CUT, pool, weights).draw(Seeds.count_from(0, 3000))
     assert truly_rare(drawn) == pytest.approx(0.5, abs=0.05)
-    assert Resampled(CUT, pool, np.ones(3000)).effective == pytest.approx(3000)
-    assert Resampled(CUT, pool, np.eye(3000)[0]).effective == pytest.approx(1)
+    assert effective(np.ones(3000)) == pytest.approx(3000)
+    assert effective(np.eye(3000)[0]) == pytest.approx(1)
 
 
 def test_the_density_ratio_of_two_normal_laws():

@@ -60,3 +60,22 @@ def test_softened_items_stay_in_range_and_keep_their_mean():
     assert torch.allclose(soft.mean((1, 2, 3)), items.mean((1, 2, 3)), atol=0.02)
     unchanged = (soft == items).flatten(1).all(1).float().mean()
     assert 0.1 < float(unchanged) < 0.45
+
+
+def test_one_pass_says_the_same_as_three_and_slopes_lead_back_to_the_pixels():
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        judge = build("judge", {"shape": (1, 8, 8), "attributes": {"a": 2, "b": 3}, "width": 8, "feature": 16}).eval()
+        images = torch.rand(5, 1, 8, 8)
+        judge.learn_limit(torch.rand(64, 1, 8, 8), torch.rand(64, 1, 8, 8))
+    opinion, apart = judge.opinion(images), judge.attribute_logits(images)
+    assert all(torch.equal(opinion.logits[name], apart[name]) for name in ("a", "b"))
+    assert torch.equal(opinion.features, judge.features(images))
+    assert torch.equal(opinion.strangeness, judge.strangeness(images))
+    assert not opinion.features.requires_grad
+    pixels = images.clone().requires_grad_()
+    found = judge.attribute_slopes(pixels)
+    assert torch.allclose(found["b"], apart["b"], atol=1e-5)
+    slope = torch.autograd.grad(found["b"][:, 1].sum(), pixels)[0]
+    nudged = judge.attribute_logits(images + 1e-3 * slope.sign())["b"][:, 1]
+    assert bool((nudged > apart["b"][:, 1]).all())

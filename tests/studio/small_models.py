@@ -47,6 +47,48 @@ def build_shelf(folder: Path) -> Path:
     return folder
 
 
+PORTRAITS = {
+    "gan-portraits-small": ("gan", {"shape": [3, 64, 64], "latent": 8, "width": 4}),
+    "judge-portraits": ("judge", {"shape": [3, 64, 64], "width": 4, "feature": 8, "patch": 4}),
+}
+
+
+def build_portrait_shelf(folder: Path) -> Path:
+    """A GAN of portraits and a judge, both untrained; the judge is scaled so that it reads every group in the GAN."""
+    import torch
+
+    from genlab import checkpoint
+    from genlab.data.portraits import ATTRIBUTES
+    from genlab.models import build
+    from genlab.seeds import Seeds
+
+    sizes = {name: len(groups) for name, groups in ATTRIBUTES.items()}
+    models = {}
+    with torch.random.fork_rng():
+        torch.manual_seed(11)
+        for name, (family, arguments) in PORTRAITS.items():
+            arguments = arguments | ({"attributes": sizes} if family == "judge" else {})
+            models[name] = (family, arguments, build(family, arguments).eval())
+        with torch.no_grad():
+            for _, _, model in models.values():
+                for parameter in model.parameters():
+                    parameter.add_(0.15 * torch.randn_like(parameter))
+            gan, judge = (models[name][2] for name in PORTRAITS)
+            images = gan.sample(Seeds.count_from(10**6, 400))
+            logits = judge.logits(images)
+            judge.head.weight.div_(logits.std(0)[:, None])
+            judge.head.bias.copy_(judge.head.bias / logits.std(0) - logits.mean(0) / logits.std(0))
+            judge.learn_limit(images, images)
+    for name, (family, arguments, model) in models.items():
+        data = "portraits" if family == "judge" else "portraits-biased"
+        recipe = {"family": family, "data": data, "model": arguments, "steps": 1, "seed": 0}
+        told = {"data": data, "split": "train", "items": 20000, "licence": "CC0-1.0", "attribution": "Somebody"}
+        checkpoint.save(
+            model, folder / name, name=name, recipe=recipe, trained_on=told | {"seconds": 1, "device": "CPU"}
+        )
+    return folder
+
+
 def picture(side: int = 56) -> bytes:
     """A small PNG: a grey ramp on white."""
     import io

@@ -48,6 +48,21 @@ def test_errors_of_gradio_pass_and_signatures_stay():
         wrapped(1, None)
 
 
+def test_a_generator_stays_one_and_fails_as_a_function_does():
+    import inspect
+
+    @guarded
+    def steps():
+        yield 1
+        whole("x", "count", 1, 3)
+
+    assert inspect.isgeneratorfunction(steps)
+    work = steps()
+    assert next(work) == 1
+    with pytest.raises(gr.Error, match="The count must be a whole number"):
+        next(work)
+
+
 def test_sentences_in_cards_hold_no_markup():
     assert cards._plain("a <b> [c](d) `e`_f\\g") == "a b cd efg"
     assert cards._plain(None)
