@@ -106,7 +106,9 @@ def build(tab: gr.Tab) -> None:
     labels = labeller.build(held, results, shown)
 
     run = guarded(_run)
-    go.click(run, controls.inputs(), [*results, *labels], show_progress="hidden", **OPTIONS)
+    go.click(guarded(_begin), None, state, **QUIET).then(
+        run, controls.inputs(), [*results, *labels], show_progress="hidden", **OPTIONS
+    )
     filled = [controls.source, controls.model, controls.columns, controls.reference, controls.count]
     example.click(guarded(_example), None, [*filled, *results, *labels], show_progress="hidden", **OPTIONS)
     tab.select(guarded(_arrive), seen, [seen, *filled, *results, *labels], show_progress="hidden", **OPTIONS)
@@ -261,13 +263,13 @@ def _plan(model: str, columns: list, count: object) -> str:
 # ---- the audit
 
 
-def _run(*given: object, request: gr.Request = None) -> Iterator[list]:
+def _run(request: gr.Request, *given: object) -> Iterator[list]:
     """Gather, audit and show, a bar on the way; what was there before stays until something new is."""
     c = dict(zip(Controls.__dataclass_fields__, given, strict=True))
     yield from _watched(lambda: _gathering(c), _asked(c), request)
 
 
-def _watched(begin, asked: Asked, request: gr.Request | None) -> Iterator[list]:
+def _watched(begin, asked: Asked, request: gr.Request) -> Iterator[list]:
     key = watching.key_of(request, "audit")
     idle = [gr.skip()] * (RESULTS + labeller.OUTPUTS)
 
@@ -347,7 +349,7 @@ def _namer(c: dict[str, Any]) -> naming.Namer:
     return naming.Nobody()
 
 
-def _example(request: gr.Request = None) -> Iterator[list]:
+def _example() -> Iterator[list]:
     """The model that is biased on purpose, audited; made once and kept."""
     made = studio.example()
     entries = [e.name for e in collect.auditable()]
@@ -362,7 +364,11 @@ def _example(request: gr.Request = None) -> Iterator[list]:
     yield [*filled, *shown(Held(collected, asked, {}), audited), *labeller.ready(collected, asked)]
 
 
-def _stop(request: gr.Request = None) -> str:
+def _begin(request: gr.Request) -> str:
+    return watching.begin(watching.key_of(request, "audit"))
+
+
+def _stop(request: gr.Request) -> str:
     watching.stop(watching.key_of(request, "audit"))
     return watching.told("Stopping at the next step ...")
 

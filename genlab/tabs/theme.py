@@ -176,7 +176,6 @@ input[type="range"] { min-height: 24px; }
 .headlines p { margin: 0 0 6px; font-size: 1.02rem; font-weight: 550; }
 .bar { display: flex; flex-direction: column; gap: 4px; padding: 2px 0 8px; }
 .bar p { margin: 0; color: var(--body-text-color-subdued); }
-progress { width: 100%; height: 10px; accent-color: var(--primary-600); }
 table:is(.chart, .heat, .listing) { display: table !important; width: 100%; border: 0 !important; margin: 0 0 14px;
   border-collapse: collapse; font-size: .9rem; }
 table:is(.chart, .heat, .listing) :is(tr, thead, tbody) { border: 0 !important; background: none !important; }
@@ -229,11 +228,11 @@ table.heat td.empty { outline: 1px dashed var(--body-text-color-subdued); outlin
 #mitigate-before img, #mitigate-after img { padding-top: 38px; }
 .verdict { font-size: 1.02rem; margin: 4px 0; max-width: 74ch; }
 .at-work p { margin: 0 0 4px; }
-.at-work progress { appearance: none; width: 100%; height: 12px; border: 1px solid var(--neutral-500);
+progress { appearance: none; width: 100%; height: 12px; border: 1px solid var(--neutral-500);
   border-radius: 6px; overflow: hidden; background: var(--background-fill-primary); }
-.at-work progress::-webkit-progress-bar { background: var(--background-fill-primary); }
-.at-work progress::-webkit-progress-value { background: var(--slider-color); }
-.at-work progress::-moz-progress-bar { background: var(--slider-color); }
+progress::-webkit-progress-bar { background: var(--background-fill-primary); }
+progress::-webkit-progress-value { background: var(--slider-color); }
+progress::-moz-progress-bar { background: var(--slider-color); }
 figure.shares { margin: 8px 0; max-width: 720px; --then: var(--neutral-500); --now: var(--primary-700);
   --wanted: #8a4b08; }
 .dark figure.shares { --then: var(--neutral-400); --now: var(--primary-300); --wanted: #f5b971; }

@@ -18,9 +18,9 @@ class Stopped(Exception):
     """The visitor asked the work to stop."""
 
 
-def key_of(request: gr.Request | None, what: str) -> str:
+def key_of(request: gr.Request, what: str) -> str:
     """What one visitor's work of one kind is remembered by."""
-    return f"{getattr(request, 'session_hash', None) or 'nobody'}/{what}"
+    return f"{request.session_hash}/{what}"
 
 
 def stop(key: str) -> None:
@@ -31,14 +31,19 @@ def stop(key: str) -> None:
             _stopped.popitem(last=False)
 
 
+def begin(key: str) -> str:
+    """Forget an earlier wish to stop, before new work of that key waits for its turn; returns a bar to show."""
+    with _lock:
+        _stopped.pop(key, None)
+    return bar(0, 0, "waiting for its turn")
+
+
 def steps(work: Generator[Any, None, Result], key: str, show) -> Iterator[Any]:
     """Run work that yields (done, total, what), yielding `show(bar)` for each; returns its result (`yield from`).
 
     Raises:
-        Stopped: `stop` was called since.
+        Stopped: `stop` was called since `begin`.
     """
-    with _lock:
-        _stopped.pop(key, None)
     while True:
         try:
             step = next(work)
