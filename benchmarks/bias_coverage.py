@@ -33,6 +33,7 @@ SHARES, SIZES, VALIDATIONS = (0.5, 0.7, 0.9), (100, 300, 1000, 5000), (200, 1000
 ACCURACIES = ((0.9, 0.9), (0.94, 0.94), (0.97, 0.97), (0.85, 0.97), (0.97, 0.85))
 MIXES = {3: [0.6, 0.3, 0.1], 5: [0.55, 0.2, 0.12, 0.08, 0.05], 10: [0.55] + [0.05] * 9}
 Z = 1.959963984540054
+LABELS = (100, 150, 200, 300, 400, 600, 800, 1200)
 DRAWS = 2000  # half of what an audit uses: fewer draws blur the quantiles, so coverage here is a little low
 
 
@@ -78,10 +79,13 @@ def many_groups(replications: int) -> list[dict]:
     """Simultaneous coverage of K shares, with a validated classifier, without any, and by hand labels."""
     cells = []
     grid = [(3, 0.9, 300, 200), (3, 0.97, 5000, 1000), (5, 0.9, 1000, 200), (5, 0.97, 5000, 200)]
-    grid += [(10, 0.9, 300, 200), (10, 0.97, 5000, 200)]
-    for groups, accuracy, n, m in grid:
+    grid = [(*cell, "any") for cell in [*grid, (10, 0.9, 300, 200), (10, 0.97, 5000, 200)]]
+    grid += [(5, 0.9, 1000, 200, "next"), (10, 0.9, 1000, 200, "next")]
+    for groups, accuracy, n, m, taken_for in grid:
         rng, truth = np.random.default_rng(groups * n + m), np.array(MIXES[groups])
         confusion = np.full((groups, groups), (1 - accuracy) / (groups - 1))
+        if taken_for == "next":  # all mistakes of a group go to one other, as between tones of skin
+            confusion = (1 - accuracy) * np.roll(np.eye(groups), 1, axis=1)
         np.fill_diagonal(confusion, accuracy)
         held = {"ours": [], "naive": [], "exact": [], "labels": []}
         for seed in range(replications):
@@ -96,7 +100,7 @@ def many_groups(replications: int) -> list[dict]:
                 made["labels"] = from_labels(counts, looked, level=0.95, seed=seed, draws=DRAWS)
             for name, s in made.items():
                 held[name].append(bool(((s.low <= truth) & (truth <= s.high)).all()))
-        cell = {"groups": groups, "accuracy": accuracy, "n": n, "validation": m}
+        cell = {"groups": groups, "accuracy": accuracy, "taken_for": taken_for, "n": n, "validation": m}
         cell |= {name: float(np.mean(x)) for name, x in held.items()} | {"label_replications": len(held["labels"])}
         cells.append(cell)
     return cells
@@ -135,41 +139,56 @@ def planted_shift(replications: int) -> list[dict]:
 
 
 def shift_alarm(replications: int) -> list[dict]:
-    """Alarms of 100 hand labels when nothing shifted, both classes lost 10 points, or the first one alone did."""
+    """Alarms of 100 hand labels when nothing shifted, or one class or both lost 10 points; labels for 90 % power.
+
+    The labels needed are the first number in `LABELS` that has it; None where the last has not, or the items run out.
+    """
     cells = []
-    good, fair = (0.97, 0.97), (0.9, 0.9)
-    grid = [(s, good, n, m, 100) for s in SHARES for n, m in ((300, 200), (5000, 1000))]
-    grid += [(s, fair, 5000, 1000, 100) for s in SHARES]
-    grid += [(0.5, good, 5000, 1000, k) for k in (150, 200)] + [(0.5, fair, 5000, 1000, k) for k in (150, 300)]
-    for share, (a0, a1), n, m, labels in grid:
-        truth, rates = np.array([share, 1 - share]), {}
-        for case, (b0, b1) in {"none": (a0, a1), "both": (a0 - 0.1, a1 - 0.1), "one": (a0 - 0.1, a1)}.items():
-            rng, alarms = np.random.default_rng(labels + n), []
-            confusion = np.array([[b0, 1 - b0], [1 - b1, b1]])
-            for seed in range(replications):
-                counts = rng.multinomial(n, truth @ confusion).astype(float)
-                valid = np.array([[h := rng.binomial(m, a0), m - h], [m - (k := rng.binomial(m, a1)), k]], float)
-                looked = hand_labels(counts, truth, confusion, labels, rng)
-                alarms.append(shift_p_value(counts, valid, looked, draws=500, seed=seed)[0] <= ALARM)
-            rates[case] = float(np.mean(alarms))
-        cell = {"share": share, "accuracy": [a0, a1], "n": n, "validation": m, "labels": labels}
-        cells.append(cell | {"false_alarms": rates["none"], "power_both": rates["both"], "power_one": rates["one"]})
+    for accuracy, share, (n, m) in itertools.product((0.97, 0.94, 0.9), SHARES, ((300, 200), (5000, 1000))):
+        drops = {"both": (0.1, 0.1), "first": (0.1, 0.0), "second": (0.0, 0.1)}
+        options = {"share": share, "accuracy": accuracy, "n": n, "m": m}
+        cell = {"share": share, "accuracy": accuracy, "n": n, "validation": m, "labels": LABELS[0]}
+        cell["false_alarms"] = alarms(replications, LABELS[0], drop=(0.0, 0.0), **options)
+        for case, drop in drops.items():
+            power = cell[f"power_{case}"] = alarms(replications, LABELS[0], drop=drop, **options)
+            needed = LABELS[0] if power >= 0.9 else None
+            for labels in [k for k in LABELS[1:] if k <= n and needed is None]:
+                if needed is None and alarms(replications // 2, labels, drop=drop, **options) >= 0.9:
+                    needed = labels
+            cell[f"labels_{case}"] = needed
+        cells.append(cell)
     return cells
+
+
+def alarms(replications: int, labels: int, *, drop, share: float, accuracy: float, n: int, m: int) -> float:
+    """The share of audits that ring when the two classes' accuracy is lower by `drop` than the validated one."""
+    rng, truth, rung = np.random.default_rng(labels + n), np.array([share, 1 - share]), 0
+    confusion = np.array([[accuracy - drop[0], 1 - accuracy + drop[0]], [1 - accuracy + drop[1], accuracy - drop[1]]])
+    for seed in range(replications):
+        counts = rng.multinomial(n, truth @ confusion).astype(float)
+        first, second = rng.binomial(m, accuracy, 2)
+        valid = np.array([[first, m - first], [m - second, second]], float)
+        looked = hand_labels(counts, truth, confusion, labels, rng)
+        rung += shift_p_value(counts, valid, looked, draws=500, seed=seed)[0] <= ALARM
+    return rung / replications
 
 
 def gap_verdicts(replications: int, frames: int) -> dict:
     """Rejections of the gap verdict on fair models and its power, and those of fairlearn's `difference_ci`."""
     cells = []
-    for groups, n, planted in itertools.product((2, 5, 10), (500, 2000), (0.0, 0.05, 0.1)):
+    grid = [(*cell, 0.5, None) for cell in itertools.product((2, 5, 10), (500, 2000), (0.0, 0.05, 0.1))]
+    grid += [(k, n, 0.0, 0.1, MIXES[k]) for k in (5, 10) for n in (500, 2000)]  # rare outcome, groups of all sizes
+    for groups, n, planted, base, shares in grid:
         rng = np.random.default_rng(groups * n)
         rejected = 0
-        rates = np.full(groups, 0.5)
+        rates = np.full(groups, base)
         rates[0] += planted
         for seed in range(replications):
-            codes = rng.integers(0, groups, n)
+            codes = rng.integers(0, groups, n) if shares is None else rng.choice(groups, n, p=shares)
             outcome = (rng.random(n) < rates[codes]).astype(float)
             rejected += permutation_verdict(outcome, codes, seed)
-        cells.append({"groups": groups, "n": n, "gap": planted, "rejected": rejected / replications})
+        cell = {"groups": groups, "sizes": "equal" if shares is None else "unequal", "n": n, "rate": base}
+        cells.append(cell | {"gap": planted, "rejected": rejected / replications})
     excluded = sum(fairlearn_excludes(seed) for seed in range(frames))
     verdicts = sum(fairlearn_excludes(seed, ours=True) for seed in range(frames))
     return {"cells": cells, "fairlearn": {"fair_models": frames, "excluded_zero": excluded, "ours_rejected": verdicts}}
@@ -257,17 +276,19 @@ def show(report: dict) -> None:
     summary("Planted shift .97 -> .92", report["planted_shift"], ("labels", "lang_reiczigel", "naive", "cleam"))
     print("K groups at once")
     for cell in report["many_groups"]:
-        line = "  K = {groups:2}, accuracy {accuracy}, n {n}, validation {validation}: ours {ours:.1%}, "
-        line += "100 labels {labels:.1%}, naive {naive:.1%}; true names, Goodman {exact:.1%}"
+        line = "  K = {groups:2}, accuracy {accuracy}, mistaken for {taken_for}, n {n}, validation {validation}: "
+        line += "ours {ours:.1%}, 100 labels {labels:.1%}, naive {naive:.1%}; true names, Goodman {exact:.1%}"
         print(line.format(**cell))
     print("Shift alarm")
     for cell in report["shift_alarm"]:
-        line = "  share {share}, accuracy {accuracy}, n {n}, validation {validation}, labels {labels}: "
-        line += "false alarms {false_alarms:.1%}, power both {power_both:.1%}, one {power_one:.1%}"
+        line = "  share {share}, accuracy {accuracy}, n {n}, validation {validation}: false alarms {false_alarms:.1%}, "
+        line += "power both {power_both:.1%} ({labels_both} labels for 90 %), first class alone {power_first:.1%} "
+        line += "({labels_first}), second {power_second:.1%} ({labels_second})"
         print(line.format(**cell))
     print("Gap verdicts")
     for cell in report["gaps"]["cells"]:
-        print("  {groups:2} groups, n = {n:4}, gap {gap:.2f}: rejected {rejected:.1%}".format(**cell))
+        line = "  {groups:2} groups of {sizes} size, n = {n:4}, rate {rate}, gap {gap:.2f}: rejected {rejected:.1%}"
+        print(line.format(**cell))
     print("  fair models, fairlearn's difference_ci:", report["gaps"]["fairlearn"])
     print("Items for a 5-point gap:", report["planner"])
     print(f"{report['cpu_seconds']} s of one core on {report['machine']['cpu']}")

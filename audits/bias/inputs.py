@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -103,7 +104,7 @@ def _header(path: Path, separator: str) -> list[str]:
         present = next(rows, [])
         if not present:
             raise ValueError(f"{path.name} has no columns.")
-        for row in rows:
+        for row in itertools.islice(rows, MAX_ROWS + 1):
             if len(row) > len(present):
                 raise ValueError(
                     f"{path.name} has {len(row)} cells in line {rows.line_num} but {len(present)} columns."
@@ -126,7 +127,8 @@ def _parquet(path: Path, columns: Sequence[str], items: bool) -> pd.DataFrame:
     for name in table:
         whole = table[name].dtype.kind == "f" and (table[name].dropna() % 1 == 0).all()
         filled = table[name].astype("Int64") if whole else table[name]
-        table[name] = filled.astype(str).where(table[name].notna(), None)
+        text = filled.astype(str)
+        table[name] = text.where(table[name].notna() & ~text.isin(MISSING), None)
     return table
 
 

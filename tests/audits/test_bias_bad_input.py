@@ -151,6 +151,8 @@ def test_missing_groups_and_outcomes_are_counted_and_the_rest_kept(folder):
     assert report["score.gap"].n == 289
     assert any("5 items have no tone" in caveat for caveat in report.caveats)
     assert any("6 items have no score" in caveat for caveat in report.caveats)
+    table.to_parquet("gaps.parquet")
+    assert read_items(folder / "gaps.parquet", ["tone"]).table["tone"].isna().sum() == 5
 
 
 @pytest.mark.parametrize(
