@@ -16,7 +16,7 @@ from genlab.studio import mitigation_fits as fits
 from genlab.studio import pictures, shelf
 from genlab.studio.generate import whole_seed
 from genlab.studio.marking import mark
-from genlab.studio.mitigation_fits import Step, Wanted
+from genlab.studio.mitigation_fits import Step, Wanted, candidates
 from genlab.studio.mitigation_report import Side, agreement_of, report_of, shares_of, verdict
 from genlab.studio.shelf import StudioError
 
@@ -57,14 +57,6 @@ class Mitigated:
     after: Side
     said: str
     report: Report
-
-
-def models() -> list[str]:
-    """Models that can be mitigated; raises StudioError where the shelf has none."""
-    able = fits.candidates()
-    if not able:
-        raise StudioError(f"Mitigation needs {fits.JUDGE} and a model of portraits without classes on the shelf.")
-    return able
 
 
 def groups_of(model: str, attribute: str) -> tuple[str, ...]:
@@ -110,7 +102,9 @@ def mitigate(
 
 def check(model: object, attribute: object, method: object, target: object) -> Wanted:
     """The request as plain values; raises StudioError where something in it does not exist or does not add up."""
-    able = models()
+    able = candidates()
+    if not able:
+        raise StudioError(f"Mitigation needs {fits.JUDGE} and a model of portraits without classes on the shelf.")
     if not isinstance(model, str) or model not in able:
         raise StudioError(f"Models that can be mitigated are {', '.join(able)}; {str(model)[:60]!r} was given.")
     known = shelf.entry(model)

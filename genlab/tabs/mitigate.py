@@ -99,7 +99,10 @@ def _sheet(label: str, words: str) -> gr.Image:
 
 
 def _arrive() -> list:
-    able, names = studio.models(), studio.attributes()
+    able, names = studio.candidates(), studio.attributes()
+    if not able:  # no reason to trouble those who came for another tab
+        missing = words.told("The shelf has no judge-portraits, or no model of portraits without classes to change.")
+        return [gr.skip(), gr.skip(), "", missing, "", EQUAL, gr.skip(), *[gr.skip()] * GROUPS]
     choices = [(_label(name), name) for name in names]
     biased = next((name for name in able if "biased" in name), able[0])
     return [

@@ -115,6 +115,14 @@ def test_something_useful_shows_on_opening(chromium, app, mode):
         looked_over(page, mode)
 
 
+def test_a_shelf_without_portraits_troubles_nobody(chromium, small_app):
+    with opened(chromium, small_app) as page:
+        page.get_by_role("tab", name="Mitigate").click()
+        page.wait_for_selector("text=The shelf has no judge-portraits")
+        assert page.get_by_text("Sorry").count() == 0
+        looked_over(page, "light")
+
+
 def looked_over(page, mode: str) -> None:
     page.evaluate(AXE.read_text(encoding="utf-8"))
     page.wait_for_timeout(1500)

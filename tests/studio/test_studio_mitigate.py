@@ -47,6 +47,13 @@ def test_only_portrait_models_without_classes_are_offered():
     assert fits.candidates() == [MODEL]
 
 
+def test_a_shelf_without_portraits_is_one_sentence(monkeypatch, small_shelf):
+    monkeypatch.setenv("GENLAB_SHELF", str(small_shelf))
+    assert fits.candidates() == []
+    with pytest.raises(ValueError, match="needs judge-portraits"):
+        studio.mitigate("gan-small")
+
+
 @pytest.mark.parametrize("method", list(studio.METHODS))
 def test_every_method_measures_both_sides_and_is_made_again(method):
     made, steps = finished(studio.mitigate(MODEL, method=method, seed=5, count=32))
