@@ -190,7 +190,9 @@ def build() -> None:
     endpoint(button, card, [model], [text])
 
 
-def endpoint(button: gr.Button, handler: Callable, inputs: list, outputs: list) -> None:
+def endpoint(
+    button: gr.Button, handler: Callable, inputs: list, outputs: list, *, queue: str = HEAVY, at_once: int = AT_ONCE
+) -> None:
     """One named endpoint; inputs arrive as they were sent, and the studio checks them."""
     button.click(
         guarded(handler),
@@ -198,6 +200,6 @@ def endpoint(button: gr.Button, handler: Callable, inputs: list, outputs: list) 
         outputs,
         api_name=handler.__name__,
         preprocess=False,
-        concurrency_id=HEAVY,
-        concurrency_limit=AT_ONCE,
+        concurrency_id=queue,
+        concurrency_limit=at_once,
     )

@@ -3,7 +3,7 @@
 import gradio as gr
 
 from genlab.studio import mitigate as studio
-from genlab.tabs.errors import guarded
+from genlab.tabs.api import endpoint
 from genlab.tabs.files import stored
 from genlab.tabs.mitigate import QUEUE, report_files
 
@@ -52,7 +52,5 @@ def build() -> None:
         before, after, told = gr.File(label="before"), gr.File(label="after"), gr.JSON(label="figures")
         reports = gr.File(label="reports", file_count="multiple")
         button = gr.Button()
-    button.click(
-        guarded(mitigate), [model, attribute, method, target, seed, count], [before, after, reports, told],
-        api_name="mitigate", preprocess=False, concurrency_id=QUEUE, concurrency_limit=1,
-    )  # fmt: skip
+    inputs = [model, attribute, method, target, seed, count]
+    endpoint(button, mitigate, inputs, [before, after, reports, told], queue=QUEUE, at_once=1)
