@@ -2,6 +2,7 @@
 
 import functools
 import io
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -219,8 +220,17 @@ def _away(f: Finding) -> float:
     return -abs(f.value - f.floor)
 
 
-@functools.lru_cache(maxsize=1)
+_making = threading.Lock()
+
+
 def example() -> tuple[Collected, Asked, Audited] | None:
+    """What `_example` gives, made by one thread while the others wait."""
+    with _making:
+        return _example()
+
+
+@functools.lru_cache(maxsize=1)
+def _example() -> tuple[Collected, Asked, Audited] | None:
     """The model that is biased on purpose, 400 items of it, audited against equal shares; None where there is none."""
     known = [e.name for e in auditable()]
     name = next((n for n in sorted(known) if n.endswith("-biased")), next(iter(known), None))

@@ -16,15 +16,15 @@ def warm_up() -> None:
             generate.generate(known.name, count=16)
         except Exception:
             log.warning("%s could not be warmed up", known.name, exc_info=True)
+    try:
+        bias_audit.example()
+    except Exception:
+        log.warning("The example of the bias audit could not be made", exc_info=True)
     for known in encode.explorables():
         try:
             chart(known.name)
         except Exception:
             log.warning("%s has no chart yet", known.name, exc_info=True)
-    try:
-        bias_audit.example()
-    except Exception:
-        log.warning("The example of the bias audit could not be made", exc_info=True)
 
 
 def in_background() -> threading.Thread:
