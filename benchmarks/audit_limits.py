@@ -93,7 +93,8 @@ def audited(arguments: list[str], folder: Path) -> dict:
     report = json.loads((folder / "out" / "report.json").read_text())
     return {
         "seconds": round(seconds, 1), "waited": round(waited, 1),
-        "cpu_seconds": round(used.ru_utime + used.ru_stime, 1), "peak_bytes": used.ru_maxrss * 1024, "findings": len(report["findings"]), "title": report["title"],
+        "cpu_seconds": round(used.ru_utime + used.ru_stime, 1),
+        "peak_bytes": used.ru_maxrss * 1024, "findings": len(report["findings"]), "title": report["title"],
     }  # fmt: skip
 
 

@@ -48,7 +48,7 @@ HOW = (
     "One rater, blind to both instruments: a general vision-language model looking at sheets, not a person. Portraits "
     "drawn evenly within the judge's groups of the first 2,000 items of each model, shuffled over the models, faces "
     "shown close above the five skin colours; the labels were finished before either instrument's answer to any of "
-    "them was looked at, and none was changed since. 'unclear': between two tones, or of two; glasses: remains of frames."
+    "them was looked at, and none was changed since. 'unclear': between two tones, or of two; glasses: remains of them."
 )
 ENDS = ("value", "low", "high")
 A_SHEET, COLUMNS, SHOWN = 20, 5, 256  # portraits of a sheet, and their side in pixels
