@@ -2,9 +2,10 @@
 
 `python benchmarks/portraits.py` writes benchmarks/results/portraits.json. Tones are read by judge-portraits, a trained
 classifier whose confusion on held-out drawings the audit knows, and by the palette oracle, which counts pixels and has
-learnt nothing. Both are checked on 300 portraits that one person labelled by eye (results/portrait_labels.csv), drawn
-evenly within the judge's groups and shuffled over two models; the rater saw numbered sheets and a legend of the five
-skin colours, and neither instrument's answer to any of them before the last label was written.
+learnt nothing. Both are checked on 300 portraits that one rater labelled by eye (results/portrait_labels.csv), drawn
+evenly within the judge's groups and shuffled over two models; the rater saw numbered sheets of faces above the five
+skin colours, and neither instrument's answer to any of them before the last label was written. The rater was a general
+vision-language model shown the sheets, not a person: a person's labels may be put in the same file, and should be.
 
 `python benchmarks/portraits.py --sheets DIR` draws the sheets again, with a list of which number is which seed.
 """
@@ -42,12 +43,12 @@ CACHE = HERE.parent / ".cache" / "portraits"
 TONES, GLASSES = portraits.ATTRIBUTES["tone"], portraits.ATTRIBUTES["glasses"]
 COUNT, PART = 10_000, 500
 AMONG = 2_000  # first items of a model, from which those to label were drawn
-LOOKED = {"vae-portraits-biased": 200, "vae-portraits-balanced": 100}  # labelled by hand
+LOOKED = {"vae-portraits-biased": 200, "vae-portraits-balanced": 100}  # labelled by eye
 HOW = (
-    "One rater, by eye, blind to both instruments: portraits drawn evenly within the judge's groups of the first 2,000 "
-    "items of each model, shuffled over the models, faces shown close above the five skin colours; the labels were "
-    "finished before either instrument's answer to any of them was looked at, and none was changed since. 'unclear': "
-    "between two tones, or of two at once; glasses: remains of frames."
+    "One rater, blind to both instruments: a general vision-language model looking at sheets, not a person. Portraits "
+    "drawn evenly within the judge's groups of the first 2,000 items of each model, shuffled over the models, faces "
+    "shown close above the five skin colours; the labels were finished before either instrument's answer to any of "
+    "them was looked at, and none was changed since. 'unclear': between two tones, or of two; glasses: remains of them."
 )
 ENDS = ("value", "low", "high")
 A_SHEET, COLUMNS, SHOWN = 20, 5, 256  # portraits of a sheet, and their side in pixels
@@ -68,7 +69,7 @@ def drawn(name: str, count: int = COUNT) -> np.ndarray:
     return np.concatenate(parts)[:count]
 
 
-# ---- the sheets that a person labels
+# ---- the sheets to label
 
 
 def to_look_at(read: dict[str, pd.Series]) -> list[tuple[str, int]]:
@@ -80,7 +81,7 @@ def to_look_at(read: dict[str, pd.Series]) -> list[tuple[str, int]]:
 def sheets(chosen: list[tuple[str, int]], items: dict[str, np.ndarray], folder: Path) -> None:
     """Numbered sheets of 20, whole and (close-..) of the face alone, and which.csv: number, model, seed.
 
-    The five tones touch every portrait, because by eye many of them lie between two.
+    The five tones touch every portrait, because many of them lie between two.
     """
     from PIL import Image, ImageDraw, ImageFont
 
