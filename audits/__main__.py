@@ -10,8 +10,9 @@ from pathlib import Path
 
 from audits.provenance.claim import Claim
 from audits.provenance.containers import media_type_of
+from audits.provenance.content import MAX_MEDIA
 from audits.provenance.keys import FILE, Key, development_key, key_folder, key_from_env
-from audits.provenance.sealing import MAX_MEDIA, Verdict, seal, verify
+from audits.provenance.sealing import Verdict, seal, verify
 
 EXIT = {"made here": 0, "no evidence": 1, "unreadable": 3, "altered": 4}
 TEXT_TYPES = {".json": "application/json", ".csv": "text/csv", ".txt": "text/plain"}

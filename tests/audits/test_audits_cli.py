@@ -55,7 +55,7 @@ def test_exit_statuses(folder):
     sealed = (folder / "sealed.png").read_bytes()
     image = Image.open(io.BytesIO(sealed))
     (folder / "cut.png").write_bytes(sealed[:-20])
-    (folder / "forged.png").write_bytes(sealed.replace(b'"signature":"', b'"signature":"00')[: len(sealed)])
+    (folder / "forged.png").write_bytes(sealed.replace(b'"model":"', b'"model":"x')[: len(sealed)])
     image.save(folder / "stripped.png")
     assert main(["verify", "plain.png"]) == 1
     assert main(["verify", "stripped.png"]) == 1
