@@ -22,12 +22,16 @@ DEVELOPMENT = " It is a development key: it vouches for this installation only."
 
 @dataclass(frozen=True)
 class Sealed:
-    """Media with its claim in it, or in `sidecar` for text types: the only form in which media leaves."""
+    """Media with its claim in it, or in `sidecar` for text types: the only form in which media leaves.
+
+    `content` is the digest that the claim is bound to, the same before and after sealing.
+    """
 
     media: bytes
     media_type: str
     claim: Claim
     sidecar: bytes | None = None
+    content: str = ""
 
 
 @dataclass(frozen=True)
@@ -74,19 +78,19 @@ def seal(media: bytes, media_type: str, claim: Claim, *, key: Key | bytes | None
     if media_type in SIDECARS:
         content.check_text(media, media_type)
         statement = Statement(claim, media_type, content.digest_of(media_type, media))
-        return Sealed(media, media_type, claim, statement.signed(key))
+        return Sealed(media, media_type, claim, statement.signed(key), statement.digest)
     if media_type_of(media) != media_type:
         raise MediaError(f"These bytes are not {media_type}.")
     bare = content.bare(media, media_type)
     statement = Statement(claim, media_type, content.digest_of(media_type, bare))
     if key is not None and manifests.available():
         try:
-            return Sealed(manifests.sign(bare, statement, key), media_type, claim)
+            return Sealed(manifests.sign(bare, statement, key), media_type, claim, content=statement.digest)
         except MediaError:
             if media_type != "video/mp4":  # C2PA does not take every form of it, fragments for one
                 raise
     insert, _ = CARRIERS[media_type]
-    return Sealed(insert(bare, statement.signed(key)), media_type, claim)
+    return Sealed(insert(bare, statement.signed(key)), media_type, claim, content=statement.digest)
 
 
 def read_claim(media: bytes, *, sidecar: bytes | None = None) -> Claim | None:

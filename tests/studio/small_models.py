@@ -74,6 +74,7 @@ class RunningApp:
             "GENLAB_SHELF": str(shelf),
             "GENLAB_CACHE": str(work / "cache"),
             "GENLAB_KEY_FOLDER": str(work / "keys"),
+            "GENLAB_LEDGER": str(work / "ledger"),
             "GRADIO_SERVER_PORT": str(port),
             "GRADIO_TEMP_DIR": str(work / "files"),
         }
