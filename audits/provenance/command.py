@@ -10,6 +10,7 @@ from pathlib import Path
 from audits.provenance.claim import Claim
 from audits.provenance.containers import media_type_of
 from audits.provenance.content import MAX_MEDIA
+from audits.provenance.database import LedgerProblem
 from audits.provenance.keys import FILE, Key, KeyProblem, development_key, key_folder, key_from_env
 from audits.provenance.sealing import seal
 
@@ -85,6 +86,8 @@ def _verify(arguments) -> int:
 
 def _ledger(arguments) -> int:
     ledger = _known_ledger()
+    if isinstance(ledger, LedgerProblem):
+        raise ledger
     if ledger is None:
         print("There is no ledger here: nothing was sealed yet.")
         return EXIT["no evidence"]
@@ -111,10 +114,13 @@ def _certificate(arguments) -> int:
 
 
 def _known_ledger():
-    """The ledger, None where none was begun: looking begins none, and one that cannot be opened is told."""
+    """The ledger, why it cannot be opened, or None where none was begun: looking begins none."""
     from audits.provenance.ledger import Ledger, exists, ledger_url
 
-    return Ledger(ledger_url(os.environ)) if exists(os.environ) else None
+    try:
+        return Ledger(ledger_url(os.environ)) if exists(os.environ) else None
+    except LedgerProblem as problem:
+        return problem
 
 
 def _key(arguments, *, make: bool) -> Key | None:

@@ -81,7 +81,7 @@ def examine(
     *,
     key: Key | bytes | None = None,
     sidecar: bytes | None = None,
-    ledger: Ledger | None = None,
+    ledger: Ledger | LedgerProblem | None = None,
     detectors: Sequence[Detector] = (),
 ) -> Examined:
     """Everything that can be said about where `media` comes from. Never raises on hostile bytes.
@@ -89,7 +89,7 @@ def examine(
     Args:
         key: whose manifests count as ours.
         sidecar: the signed claim beside a text.
-        ledger: None where there is none to ask; a ledger that fails is told in its layer.
+        ledger: None where there is none to ask; one that could not be opened, or fails now, is told in its layer.
         detectors: one for each mark that is looked for.
     """
     manifest = sealing.verify(media, key=key, sidecar=sidecar)
@@ -115,15 +115,17 @@ def _look(media: bytes) -> tuple[Look | None, str]:
         return None, str(error)
 
 
-def _known(media: bytes, seen: Look | None, ledger: Ledger | None, claim: Claim | None) -> _Found:
+def _known(media: bytes, seen: Look | None, ledger: Ledger | LedgerProblem | None, claim: Claim | None) -> _Found:
     """What the ledger knows of this file, of its content, or of a picture like it."""
     if ledger is None:
         return _found("off", "There is no ledger here to ask.")
+    if isinstance(ledger, LedgerProblem):
+        return _found("unusable", str(ledger))
     if not isinstance(media, bytes) or not media:
         return _found("absent", "There is nothing to look up.")
     try:
         same = ledger.by_sha256(hashlib.sha256(media).hexdigest())
-        if same:
+        if same and (same.media_type in content.CARRIERS or _telling(media, seen)):  # a text is not changed by a seal
             return _found("this file", f"Entry {same.id} of {same.made} is this very file, byte for byte.", same)
         equal = _equal(media, ledger, claim)
         if equal and _telling(media, seen):
