@@ -28,6 +28,7 @@ def table():
         Column("media_type", String(40), nullable=False),
         Column("claim", Text, nullable=False),
         Column("phash", LargeBinary(32)),
+        Column("windows", LargeBinary),
         Column("thumbnail", LargeBinary),
         Column("width", Integer, nullable=False),
         Column("height", Integer, nullable=False),

@@ -15,14 +15,17 @@ import numpy as np
 from audits.provenance import content, looks, sealing
 from audits.provenance.claim import Claim
 from audits.provenance.containers import MediaError, media_type_of
+from audits.provenance.crops import fitted
 from audits.provenance.keys import Key
 from audits.provenance.ledger import Entry, Ledger, LedgerProblem
 from audits.provenance.looks import Look
+from audits.provenance.perceptual import VIEWS
 from audits.provenance.sealing import Layer, Verdict
 
 RADIUS = 40  # bits of 256 within which two pictures may be one: unrelated ones differ in about 128
 STRICT = 16  # bits, where no thumbnail is there to compare
 ALIKE = 0.99  # correlation with the thumbnail from which on two pictures are taken for one
+PART = 0.97  # the same for a cut-out and a part of a thumbnail
 CHANCE = 1e-6  # that any detector here takes an unmarked file for a marked one
 SHORT = 64  # bytes: a text any shorter may well be written twice
 
@@ -170,9 +173,26 @@ def _alike(seen: Look, ledger: Ledger) -> _Found:
         if alike >= ALIKE and alike > most:
             best, most = near, alike
     if best is None:
-        return _found("absent", "No entry is this file, and none looks like it.")
+        return _part_of(seen, ledger)
     detail = f"Entry {best.entry.id} of {best.entry.made} looks the same: {best.distance} of 256 bits differ."
     return _found("looks like", detail, best.entry, best.view)
+
+
+def _part_of(seen: Look, ledger: Ledger) -> _Found:
+    """The entry that the picture is cut out of, confirmed by its thumbnail."""
+    best, most, place = None, PART, None
+    for part in ledger.parts(seen.pixels):
+        if part.entry.thumbnail is not None:
+            whole = looks.decoded(part.entry.thumbnail, "image/jpeg")
+            alike, at = fitted(seen.pixels, whole, part.place)
+            if alike >= most:
+                best, most, place = part.entry, alike, at
+    if best is None:
+        return _found("absent", "No entry is this file, and none looks like it, or has it as a part.")
+    share = place.side * max(seen.size) / min(seen.size) * place.side * min(best.width, best.height)
+    share = min(1.0, share / max(best.width, best.height))
+    detail = f"Entry {best.id} of {best.made} has a part that looks the same: about {share:.0%} of it."
+    return _found("looks like", detail, best, f"cut to about {share:.0%} of its area")
 
 
 def _changes(media: bytes, seen: Look, known: _Found) -> tuple[str, ...]:
@@ -184,7 +204,7 @@ def _changes(media: bytes, seen: Look, known: _Found) -> tuple[str, ...]:
     if now != entry.media_type:
         changes.append(f"saved as {now.partition('/')[2].upper()}")
     size = seen.size if known.view in ("as it is", "mirrored", "upside down", "turned by 180°") else seen.size[::-1]
-    if entry.width and size != (entry.width, entry.height):
+    if known.view in VIEWS and entry.width and size != (entry.width, entry.height):
         changes.append(f"resized from {entry.width} x {entry.height} to {size[0]} x {size[1]}")
     return (*changes, "its manifest is gone" if now in content.CARRIERS else "no manifest")
 

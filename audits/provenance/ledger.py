@@ -21,11 +21,13 @@ import numpy as np
 
 from audits.provenance import database
 from audits.provenance.claim import Claim, ClaimError
+from audits.provenance.crops import Rectangle
 from audits.provenance.database import LedgerProblem
 from audits.provenance.nearest import Nearest
+from audits.provenance.parts import PACKED, Parts
 from audits.provenance.perceptual import VIEWS, Print
 
-__all__ = ["Checked", "Entry", "Ledger", "LedgerProblem", "Near", "exists", "ledger_url"]
+__all__ = ["Checked", "Entry", "Ledger", "LedgerProblem", "Near", "Part", "exists", "ledger_url"]
 
 VARIABLE = "GENLAB_LEDGER"
 FILE = "ledger.sqlite"
@@ -42,6 +44,7 @@ class Entry:
         sha256: of the whole sealed file, in hexadecimal.
         content: the digest of its content, the same before and after sealing.
         phash: 32 bytes, None for what is no picture or too plain to be told from others.
+        windows: hashes of parts of the picture, as `parts.packed` makes them; None without a thumbnail.
         thumbnail: a small JPEG, None where an upload was involved.
         width, height: of a picture, 0 for other media.
         id, made, link: given by the ledger: a number from 1, UTC time, and the hash that chains it to the entry before.
@@ -52,6 +55,7 @@ class Entry:
     media_type: str
     claim: Claim
     phash: bytes | None = None
+    windows: bytes | None = None
     thumbnail: bytes | None = None
     width: int = 0
     height: int = 0
@@ -62,9 +66,9 @@ class Entry:
     def linked(self, before: str) -> str:
         """The hash over the entry before and all of this one."""
         thumbnail = None if self.thumbnail is None else hashlib.sha256(self.thumbnail).hexdigest()
-        phash = None if self.phash is None else self.phash.hex()
+        hashes = [None if h is None else h.hex() for h in (self.phash, self.windows)]
         body = [self.id, self.made, self.sha256, self.content, self.media_type, self.claim.to_json()]
-        body += [phash, thumbnail, self.width, self.height]
+        body += [*hashes, thumbnail, self.width, self.height]
         return hashlib.sha256(f"{before}\n{json.dumps(body)}".encode()).hexdigest()
 
 
@@ -75,6 +79,14 @@ class Near:
     entry: Entry
     distance: int
     view: str
+
+
+@dataclass(frozen=True)
+class Part:
+    """An entry that the picture asked for may be cut out of, and where."""
+
+    entry: Entry
+    place: Rectangle
 
 
 @dataclass(frozen=True)
@@ -96,6 +108,7 @@ class Ledger:
         self.url = url
         self._lock = threading.Lock()
         self._near, self._ids, self._seen = Nearest(), np.empty(0, np.int64), 0
+        self._parts, self._parted = Parts(), 0
         try:
             self.engine = database.engine(url)
         except (sqlalchemy.exc.ArgumentError, ImportError) as error:
@@ -199,19 +212,38 @@ class Ledger:
         entries = {e.id: e for e in self._where(self._entries.c.id.in_(list(found)))}
         return [Near(entries[row], *found[row]) for row in found if row in entries]
 
-    def _follow(self) -> None:
-        """Take hashes into memory that were written since the last look, by any process."""
+    def parts(self, pixels: np.ndarray, most: int = 12) -> list[Part]:
+        """Entries that the picture may be cut out of, the likeliest first; their thumbnails decide.
+
+        Args:
+            pixels: (h, w) or (h, w, c) uint8.
+        """
+        with self._lock:
+            ids, windows = self._since(self._parted, self._entries.c.windows, PACKED.itemsize)
+            if ids:
+                self._parts.add(ids, windows)
+                self._parted = ids[-1]
+            found = self._parts.places(pixels, most)
+        entries = {e.id: e for e in self._where(self._entries.c.id.in_([p.id for p in found]))}
+        return [Part(entries[p.id], p.rectangle) for p in found if p.id in entries]
+
+    def _since(self, seen: int, column, size: int) -> tuple[list[int], list[bytes]]:
+        """(ids, values) of a column of hashes, written after entry `seen` by any process; a multiple of `size` each."""
         import sqlalchemy
 
-        columns = self._entries.c
-        query = sqlalchemy.select(columns.id, columns.phash).where(columns.id > self._seen).order_by(columns.id)
+        columns, ids, values = self._entries.c, [], []
+        query = sqlalchemy.select(columns.id, column).where(columns.id > seen, column.is_not(None))
         with self._told(), self.engine.connect() as connection:
-            ids, hashes = [], []
-            for number, phash in connection.execute(query.where(columns.phash.is_not(None))):
+            for number, value in connection.execute(query.order_by(columns.id)):
+                if not isinstance(value, bytes) or len(value) % size:
+                    raise LedgerProblem(f"The ledger {self.where} is damaged: entry {number} holds no hash.")
                 ids.append(number)
-                hashes.append(phash)
-        if any(len(h) != 32 for h in hashes):
-            raise LedgerProblem(f"The ledger {self.where} is damaged: an entry holds a hash of another length.")
+                values.append(value)
+        return ids, values
+
+    def _follow(self) -> None:
+        """Take hashes into memory that were written since the last look."""
+        ids, hashes = self._since(self._seen, self._entries.c.phash, 32)
         if ids:
             self._near.add(np.frombuffer(b"".join(hashes), ">u8").astype(np.uint64))
             self._ids = np.concatenate([self._ids, np.asarray(ids, np.int64)])

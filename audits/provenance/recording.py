@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
 from audits.provenance import content, looks
+from audits.provenance.crops import stored_windows
 from audits.provenance.ledger import Entry
+from audits.provenance.parts import packed
 from audits.provenance.sealing import Sealed
 
 
@@ -23,5 +26,8 @@ def entry_of(sealed: Sealed, *, thumbnail: bool) -> Entry:
         return entry
     width, height = seen.size
     phash = None if seen.plain else seen.print.upright.astype(">u8").tobytes()
-    small = looks.thumbnail(seen.pixels) if thumbnail else None
-    return Entry(sha256, digest, sealed.media_type, sealed.claim, phash, small, width, height)
+    if not thumbnail:
+        return replace(entry, phash=phash, width=width, height=height)
+    windows = None if seen.plain else packed(stored_windows(seen.pixels)) or None
+    small = looks.thumbnail(seen.pixels)
+    return replace(entry, phash=phash, windows=windows, thumbnail=small, width=width, height=height)
