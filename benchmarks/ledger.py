@@ -4,6 +4,7 @@ On one thread, in CPU milliseconds (so that a busy machine changes little):
 
 - a near-match among a million entries, from a picture's hashes to the entries themselves, for hashes that are spread
   evenly and for hashes that crowd around 2,000 prototypes, as the items of a few models do;
+- the places that a cut-out may come from, among a tenth of that and all of it;
 - reading a million hashes into memory and sorting them in, which a process does once;
 - sealing (digest, C2PA manifest, self-check), the entry (hashes, thumbnail), and verifying, per picture;
 - writing a gallery of 65 files to the ledger in one transaction, fsync left to the database;
@@ -33,6 +34,7 @@ from serving import machine
 from audits.provenance import Claim, Key, perceptual, seal
 from audits.provenance.examine import RADIUS, examine
 from audits.provenance.ledger import FIRST, Entry, Ledger
+from audits.provenance.parts import PACKED, Parts
 from audits.provenance.recording import entry_of
 
 RESULTS = Path(__file__).resolve().parent / "results" / "ledger.json"
@@ -114,6 +116,25 @@ def lookups(folder: Path, entries: int, prototypes: int, queries: int) -> dict:
     }
 
 
+def cut_outs(entries: int, queries: int) -> dict:
+    """Where a cut-out may come from, among so many pictures of 16 windows each: from pixels to the likeliest places."""
+    rng, places = np.random.default_rng(0), Parts()
+    for at in range(0, entries, 10_000):
+        count = min(10_000, entries - at)
+        rows = np.zeros(count * 16, PACKED)
+        rows["hash"] = rng.integers(0, 2**64, count * 16, dtype=np.uint64)
+        rows["left"], rows["top"] = np.tile(np.arange(16) % 4, count), np.tile(np.arange(16) // 4, count)
+        places.add(list(range(at + 1, at + count + 1)), by_picture(rows, count))
+    part = photograph(256)[20:225, 30:235]
+    return {"entries": entries, **cpu(lambda: places.places(part, 12), queries)}
+
+
+def by_picture(rows: np.ndarray, count: int) -> list[bytes]:
+    """The packed windows of every picture."""
+    raw, size = rows.tobytes(), len(rows) // count * PACKED.itemsize
+    return [raw[i * size : (i + 1) * size] for i in range(count)]
+
+
 def photograph(side: int) -> np.ndarray:
     """A photograph that scikit-image carries, at so many pixels a side."""
     import skimage.data
@@ -168,6 +189,12 @@ def costs(folder: Path, times: int) -> dict:
     return found
 
 
+def four_fifths(image):
+    """The middle of a picture, four fifths each way."""
+    wide, tall = image.size
+    return image.crop((wide // 10, tall // 10, wide * 9 // 10, tall * 9 // 10))
+
+
 EDITS = {
     "jpeg 50": lambda image, out: image.save(out, "JPEG", quality=50),
     "webp 50": lambda image, out: image.save(out, "WEBP", quality=50),
@@ -176,11 +203,9 @@ EDITS = {
     "mirrored": lambda image, out: image.transpose(0).save(out, "PNG"),
     "screenshot": lambda image, out: image.resize((image.width * 9 // 10, image.height * 9 // 10)).save(out, "JPEG"),
     "grey": lambda image, out: image.convert("L").save(out, "PNG"),
-    "brighter": lambda image, out: image.point(lambda v: min(255, v * 3 // 2)).save(out, "PNG"),
     "three pixels off": lambda image, out: image.crop((3, 3, *image.size)).save(out, "PNG"),
-    "four fifths": lambda image, out: image.crop([v // 10 for v in (*image.size, *(9 * s for s in image.size))]).save(
-        out, "PNG"
-    ),
+    "half brighter": lambda image, out: image.point(lambda v: min(255, v * 3 // 2)).save(out, "PNG"),
+    "four fifths": lambda image, out: four_fifths(image).save(out, "PNG"),
 }
 
 
@@ -223,7 +248,7 @@ def main() -> None:
     parser.add_argument("--entries", type=int, default=1_000_000)
     parser.add_argument("--queries", type=int, default=200)
     parser.add_argument("--times", type=int, default=30)
-    parser.add_argument("--items", type=int, default=1000, help="generated and real items of a model")
+    parser.add_argument("--items", type=int, default=500, help="generated and real items of a model")
     parser.add_argument("--out", type=Path, default=RESULTS)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as work:
@@ -233,6 +258,7 @@ def main() -> None:
             "python": platform.python_version(),
             "command": "python benchmarks/ledger.py",
             "costs": costs(folder, arguments.times),
+            "cut_outs": [cut_outs(count, 10) for count in (arguments.entries // 10, arguments.entries)],
             "strangers": strangers(folder, arguments.items),
             "near": [lookups(folder, arguments.entries, many, arguments.queries) for many in (0, 2000)],
         }

@@ -34,7 +34,8 @@ def make_again(claim: Claim) -> Sealed:
     Raises:
         ValueError: as `repeatable`.
     """
-    return ACTIONS[claim.action](repeatable(claim), claim)
+    known = repeatable(claim)
+    return ACTIONS[claim.action](known, claim)
 
 
 def repeatable(claim: Claim) -> Entry:

@@ -1,7 +1,8 @@
 """Accessible names that Gradio's own components leave out, put in as the page changes."""
 
 # Thumbnails are called "Thumbnail 3 of 16" whatever their caption says, empty frames have a name but no role, a text
-# box with a copy button gives its label to the button, and what scrolls sideways cannot be reached by keyboard.
+# box with a copy button gives its label to the button, what scrolls sideways cannot be reached by keyboard, and a place
+# to drop files is called otherwise than what is written on it.
 SCRIPT = """
 () => {
   const mend = () => {
@@ -22,6 +23,10 @@ SCRIPT = """
     }
     for (const wide of document.querySelectorAll('.card-text pre, .card-text table')) {
       if (wide.scrollWidth > wide.clientWidth && !wide.hasAttribute('tabindex')) wide.tabIndex = 0;
+    }
+    for (const button of document.querySelectorAll('button.upload-container[aria-label]')) {
+      const words = button.textContent.trim().replace(/\\s+/g, ' ');
+      if (words && !button.ariaLabel.includes(words)) button.setAttribute('aria-label', words);
     }
     for (const empty of document.querySelectorAll('div.empty[aria-label]:not([role])')) {
       empty.setAttribute('role', 'img');
