@@ -25,7 +25,7 @@ STEP = 2
 LONGEST = 4  # times longer than wide: beyond that nothing is looked for
 CONTRAST = 6.0  # standard deviation of luma below which a window is too flat to hash
 COMPARED = 48  # pixels a side at which a cut-out and a thumbnail are compared
-FINE = ((0.04, 0.03), (0.015, 0.012))  # steps of place and of scale, in parts, in which a rectangle is moved to fit
+FINE = ((0.04, 0.03), (0.015, 0.012), (0.006, 0.005))  # steps of place and size in which a rectangle is moved to fit
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from audits.provenance.sealing import Layer, Verdict
 RADIUS = 40  # bits of 256 within which two pictures may be one: unrelated ones differ in about 128
 STRICT = 16  # bits, where no thumbnail is there to compare
 ALIKE = 0.99  # correlation with the thumbnail from which on two pictures are taken for one
-PART = 0.97  # the same for a cut-out and a part of a thumbnail
+PART = 0.96  # the same for a cut-out and a part of a thumbnail
 CHANCE = 1e-6  # that any detector here takes an unmarked file for a marked one
 SHORT = 64  # bytes: a text any shorter may well be written twice
 

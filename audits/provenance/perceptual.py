@@ -15,12 +15,10 @@ import numpy as np
 
 SIDE = 64  # of the filtered picture
 LOW = 16  # frequencies kept each way
-WORDS = 4  # uint64 a hash
 VIEWS = (
     *("as it is", "mirrored", "upside down", "turned by 180°"),
     *("transposed", "turned by 90°", "turned by 270°", "transposed about the other diagonal"),
 )
-PLAIN = 30  # below this quality a picture has too little in it to be told from others
 
 
 @dataclass(frozen=True)
