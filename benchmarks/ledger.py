@@ -246,9 +246,9 @@ def main() -> None:
     """Measure, print and write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--entries", type=int, default=1_000_000)
-    parser.add_argument("--queries", type=int, default=200)
+    parser.add_argument("--queries", type=int, default=100)
     parser.add_argument("--times", type=int, default=30)
-    parser.add_argument("--items", type=int, default=500, help="generated and real items of a model")
+    parser.add_argument("--items", type=int, default=300, help="generated and real items of a model")
     parser.add_argument("--out", type=Path, default=RESULTS)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as work:

@@ -25,7 +25,7 @@ from audits.provenance.sealing import Layer, Verdict
 RADIUS = 40  # bits of 256 within which two pictures may be one: unrelated ones differ in about 128
 STRICT = 16  # bits, where no thumbnail is there to compare
 ALIKE = 0.99  # correlation with the thumbnail from which on two pictures are taken for one
-PART = 0.96  # the same for a cut-out and a part of a thumbnail
+PART = 0.97  # the same for a cut-out and a part of a thumbnail
 CHANCE = 1e-6  # that any detector here takes an unmarked file for a marked one
 SHORT = 64  # bytes: a text any shorter may well be written twice
 
@@ -103,7 +103,8 @@ def examine(
     layers += [Layer(d.layer, d.p_value, "found" if d in found_marks else "absent", d.detail) for d in marks]
     known = _known(media, seen, ledger, manifest.claim)
     layers.append(known.layer)
-    changes = _changes(media, seen, known) if known.state == "looks like" else ()
+    stripped = manifest.layers[0].state == "absent"
+    changes = _changes(media, seen, known, stripped) if known.state == "looks like" else ()
     word, sentence = _combined(manifest, bool(found_marks), known, changes, unreadable)
     claim = known.entry.claim if known.entry and manifest.layers[0].state != "valid" else manifest.claim
     return Examined(sentence, Verdict(word, claim, tuple(layers)), known.entry, changes)
@@ -195,7 +196,7 @@ def _part_of(seen: Look, ledger: Ledger) -> _Found:
     return _found("looks like", detail, best, f"cut to about {share:.0%} of its area")
 
 
-def _changes(media: bytes, seen: Look, known: _Found) -> tuple[str, ...]:
+def _changes(media: bytes, seen: Look, known: _Found, stripped: bool) -> tuple[str, ...]:
     """What was done to the picture since it was made, as far as entry and picture tell."""
     entry, changes = known.entry, []
     if known.view != "as it is":
@@ -206,7 +207,7 @@ def _changes(media: bytes, seen: Look, known: _Found) -> tuple[str, ...]:
     size = seen.size if known.view in ("as it is", "mirrored", "upside down", "turned by 180°") else seen.size[::-1]
     if known.view in VIEWS and entry.width and size != (entry.width, entry.height):
         changes.append(f"resized from {entry.width} x {entry.height} to {size[0]} x {size[1]}")
-    return (*changes, "its manifest is gone" if now in content.CARRIERS else "no manifest")
+    return (*changes, "its manifest is gone") if stripped else tuple(changes)
 
 
 def _combined(
@@ -220,7 +221,7 @@ def _combined(
         rest = {
             "this file": "this is the very file that was given out",
             "this content": "some bytes beside the content are not those that were given out",
-        }.get(known.state, "its signature fits every byte")
+        }.get(known.state, "its signature fits the content")
         return "made here", f"Made here by {words_of(manifest.claim)}; {rest}."
     if known.state == "this file":
         return "made here", f"Made here by {maker}: the ledger holds this very file."
@@ -233,10 +234,11 @@ def _combined(
         gone = "its manifest was removed" if first.state == "absent" else f"its manifest does not hold ({first.state})"
         return "made here", f"Made here by {maker}: the content is what was given out; {gone}."
     if known.state == "looks like" and marked:
-        return "altered", f"Made here by {maker}; edited since: {', '.join(changes)}."
+        return "altered", f"Made here by {maker}; edited since{': ' * bool(changes)}{', '.join(changes)}."
     if known.state == "looks like":
         rest = "nothing in the file itself says so" if first.state == "absent" else f"its manifest is {first.state}"
-        return "altered", f"Looks like an item made here by {maker}, edited since ({', '.join(changes)}); {rest}."
+        done = f" ({', '.join(changes)})" if changes else ""
+        return "altered", f"Looks like an item made here by {maker}, edited since{done}; {rest}."
     if marked:
         rest = "" if first.state == "absent" else f" (its manifest: {first.state})"
         return (
