@@ -15,7 +15,7 @@ import logging
 import gradio as gr
 
 from genlab.studio import warm_up
-from genlab.tabs import api, api_audit, api_mitigate, bias, cards, explore, generate, mitigate, names, theme
+from genlab.tabs import api, api_audit, api_mitigate, bias, cards, explore, generate, mitigate, names, theme, verify
 from genlab.tabs.middleware import Limits
 
 ON_SPACE = bool(os.environ.get("SPACE_ID"))
@@ -39,6 +39,8 @@ def build() -> gr.Blocks:
             bias.build(audit_tab)
         with gr.Tab("Mitigate"):
             mitigate.build(demo)
+        with gr.Tab("Verify"):
+            verify.build(demo)
         with gr.Tab("Cards"):
             cards.build(demo)
         api.build()

@@ -1,21 +1,14 @@
-"""`python -m audits {bias, quality, seal, verify}` on anyone's files."""
+"""`python -m audits {bias, quality, seal, verify, ledger, certificate}` on anyone's files."""
 
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from audits.provenance.claim import Claim
-from audits.provenance.containers import media_type_of
-from audits.provenance.keys import FILE, Key, development_key, key_folder, key_from_env
-from audits.provenance.sealing import MAX_MEDIA, Verdict, seal, verify
-
-EXIT = {"made here": 0, "no evidence": 1, "unreadable": 3, "altered": 4}
-TEXT_TYPES = {".json": "application/json", ".csv": "text/csv", ".txt": "text/plain"}
-SIDECAR = ".claim.json"  # the claim of notes.txt is notes.txt.claim.json
+from audits.provenance import command
+from audits.provenance.database import LedgerProblem
 
 
 class Refused(Exception):
@@ -27,7 +20,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     try:
         return arguments.command(arguments)
-    except (Refused, ValueError) as error:
+    except (Refused, ValueError, LedgerProblem) as error:
         print(f"python -m audits: {error}", file=sys.stderr)
     except OSError as error:
         print(f"python -m audits: {error.filename or 'a file'}: {error.strerror or error}.", file=sys.stderr)
@@ -36,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m audits", description=__doc__)
-    commands = parser.add_subparsers(required=True, metavar="{bias,quality,seal,verify}")
+    commands = parser.add_subparsers(required=True, metavar="{bias,quality,seal,verify,ledger,certificate}")
 
     bias = commands.add_parser("bias", help="shares of groups, their intersections, and gaps between them")
     bias.add_argument("input", type=Path, metavar="INPUT", help="a folder or zip of pictures, a CSV or Parquet table")
@@ -64,18 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     quality.add_argument("--seed", type=int, default=0, help="of the subsamples (default: %(default)s)")
     quality.set_defaults(command=_quality)
 
-    sealing = commands.add_parser("seal", help="put a signed claim into a file")
-    sealing.add_argument("file", type=Path, metavar="FILE", help="PNG, GIF, JPEG, WebP, MP4 or text")
-    sealing.add_argument("--claim", type=Path, required=True, metavar="JSON_FILE", help="the claim")
-    sealing.add_argument("--out", type=Path, required=True, metavar="FILE", help="the sealed file")
-    sealing.add_argument("--key-folder", type=Path, metavar="DIR", help="where the development key is kept")
-    sealing.set_defaults(command=_seal)
-
-    verifying = commands.add_parser("verify", help="say whether a file was made here")
-    verifying.add_argument("file", type=Path, metavar="FILE")
-    verifying.add_argument("--json", action="store_true", help="print the verdict as JSON")
-    verifying.add_argument("--key-folder", type=Path, metavar="DIR", help="where the development key is kept")
-    verifying.set_defaults(command=_verify)
+    command.add_parsers(commands)
     return parser
 
 
@@ -124,58 +106,6 @@ def _quality(arguments) -> int:
     for caveat in report.caveats:
         print(f"  {caveat}")
     return 0
-
-
-def _seal(arguments) -> int:
-    claim = Claim.from_json(_contents(arguments.claim))
-    media = _contents(arguments.file)
-    media_type = media_type_of(media) or TEXT_TYPES.get(arguments.file.suffix.lower())
-    if media_type is None:
-        raise Refused(f"{arguments.file} is of a type that cannot be sealed.")
-    key = key_from_env(os.environ) or development_key(arguments.key_folder or key_folder(os.environ))
-    sealed = seal(media, media_type, claim, key=key)
-    if sealed.sidecar is not None:
-        _beside(arguments.out).write_bytes(sealed.sidecar)
-    arguments.out.write_bytes(sealed.media)
-    print(f"{arguments.out}: sealed with the key {key.id}")
-    return 0
-
-
-def _verify(arguments) -> int:
-    try:
-        media = _contents(arguments.file)
-        beside = _beside(arguments.file)
-        apart = media_type_of(media) is None and beside.is_file()
-        verdict = verify(media, key=_known_key(arguments), sidecar=_contents(beside) if apart else None)
-    except OSError as error:
-        print(f"python -m audits: {arguments.file}: {error.strerror or error}.", file=sys.stderr)
-        return EXIT["unreadable"]
-    print(verdict.to_json() if arguments.json else _spoken(verdict), end="" if arguments.json else "\n")
-    return EXIT[verdict.verdict]
-
-
-def _known_key(arguments) -> Key | None:
-    """The key to verify with. Verifying makes no key: where none was made, nothing was signed here."""
-    folder = arguments.key_folder or key_folder(os.environ)
-    return key_from_env(os.environ) or (development_key(folder) if (folder / FILE).exists() else None)
-
-
-def _spoken(verdict: Verdict) -> str:
-    lines = [verdict.verdict]
-    if verdict.claim is not None:
-        lines.append(f"  claim: {verdict.claim.to_json()}")  # ASCII: a claim cannot move the cursor
-    lines += [f"  {layer.layer}: {layer.state}. {layer.detail}" for layer in verdict.layers]
-    return "\n".join(lines)
-
-
-def _contents(path: Path) -> bytes:
-    """The bytes of a file, never more than one over the limit."""
-    with path.open("rb") as file:
-        return file.read(MAX_MEDIA + 1)
-
-
-def _beside(path: Path) -> Path:
-    return path.with_name(path.name + SIDECAR)
 
 
 if __name__ == "__main__":

@@ -71,5 +71,6 @@ def tiny_shelf(tmp_path, monkeypatch) -> Path:
 
 @pytest.fixture(autouse=True, scope="session")
 def keys_of_the_tests(tmp_path_factory):
-    """Development keys go to a folder of this run, never to the user's."""
+    """Development keys and the ledger go to a folder of this run, never to the user's."""
     os.environ["GENLAB_KEY_FOLDER"] = str(tmp_path_factory.mktemp("keys"))
+    os.environ["GENLAB_LEDGER"] = str(tmp_path_factory.mktemp("ledger"))

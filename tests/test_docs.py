@@ -78,12 +78,12 @@ def test_the_two_commands_come_first():
 
 def test_the_readme_names_every_endpoint_and_no_other():
     declared = set()
-    for path in (REPOSITORY / "genlab" / "tabs").glob("api*.py"):
+    for path in (REPOSITORY / "genlab" / "tabs").glob("*.py"):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
         found = {call.args[1].id for call in calls if call.func.id == "endpoint"}
-        assert found, f"{path.name} declares no endpoint"
         declared |= found
+    assert len(declared) > 10
     assert set(re.findall(r"^\| `/(\w+)` \|", README, re.MULTILINE)) == declared
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from audits.provenance.claim import Claim, ClaimError
 from audits.provenance.containers import MediaError
+from audits.provenance.content import content_digest
 from audits.provenance.keys import Key, KeyProblem, development_key, key_from_env, signing_key
-from audits.provenance.sealing import Layer, Sealed, Verdict, content_digest, read_claim, seal, verify
+from audits.provenance.sealing import Layer, Sealed, Verdict, read_claim, seal, verify
 
 __all__ = [
     "Claim",

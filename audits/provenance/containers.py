@@ -15,6 +15,7 @@ KEYWORD = b"genlab.claim"
 MAX_PARTS = 200_000  # chunks, blocks or boxes in one file
 
 PNG = b"\x89PNG\r\n\x1a\n"
+RIFF_FORMS = {b"WEBP": "image/webp", b"WAVE": "audio/wav"}
 RIFF_CHUNK = b"GNLB"
 UUID = bytes.fromhex("9f6b1c6e52c84a0fa4f3c1d2b7a05e31")  # of our MP4 box; any fixed random one will do
 MP4_BRANDS = {b"mp41", b"mp42", b"avc1", b"isom", b"M4V ", b"dash", *(b"iso%d" % i for i in range(2, 10))}
@@ -32,8 +33,8 @@ def media_type_of(media: bytes) -> str | None:
         return "image/gif"
     if media.startswith(b"\xff\xd8\xff"):
         return "image/jpeg"
-    if media[:4] == b"RIFF" and media[8:12] == b"WEBP":
-        return "image/webp"
+    if media[:4] == b"RIFF" and media[8:12] in RIFF_FORMS:
+        return RIFF_FORMS[media[8:12]]
     if media[4:8] == b"ftyp" and media[8:12] in MP4_BRANDS:
         return "video/mp4"
     return None
@@ -98,7 +99,7 @@ def split_png(media: bytes) -> tuple[bytes, list[bytes]]:
 
 
 def insert_gif(media: bytes, manifest: bytes) -> bytes:
-    _, trailer = _gif_blocks(media)
+    _, trailer = gif_extensions(media)
     text = KEYWORD + b"\0" + manifest
     blocks = b"".join(bytes([len(text[i : i + 255])]) + text[i : i + 255] for i in range(0, len(text), 255))
     # Extensions came with version 89a, so that is the version of a sealed file.
@@ -106,10 +107,10 @@ def insert_gif(media: bytes, manifest: bytes) -> bytes:
 
 
 def split_gif(media: bytes) -> tuple[bytes, list[bytes]]:
-    comments, _ = _gif_blocks(media)
+    extensions, _ = gif_extensions(media)
     kept, manifests, at = [], [], 0
-    for start, end in comments:
-        text = _gif_text(media, start + 2)
+    for start, end in extensions:
+        text = gif_data(media, start + 2) if media[start + 1] == 0xFE else b""
         if text.startswith(KEYWORD + b"\0"):
             manifests.append(text[len(KEYWORD) + 1 :])
             kept.append(media[at:start])
@@ -117,9 +118,9 @@ def split_gif(media: bytes) -> tuple[bytes, list[bytes]]:
     return b"".join([*kept, media[at:]]), manifests
 
 
-def _gif_blocks(media: bytes) -> tuple[list[tuple[int, int]], int]:
-    """Where the comment extensions start and end, and where the trailer is."""
-    comments = []
+def gif_extensions(media: bytes) -> tuple[list[tuple[int, int]], int]:
+    """Where every extension starts and ends, and where the trailer is."""
+    extensions = []
     try:
         at = 13 + _colours(media[10])
         for _ in range(MAX_PARTS):
@@ -127,12 +128,11 @@ def _gif_blocks(media: bytes) -> tuple[list[tuple[int, int]], int]:
             if kind == 0x3B:
                 if at + 1 != len(media):
                     raise MediaError("The GIF has bytes after its end.")
-                return comments, at
+                return extensions, at
             start = at
             if kind == 0x21:
                 at = _skip_blocks(media, at + 2)
-                if media[start + 1] == 0xFE:
-                    comments.append((start, at))
+                extensions.append((start, at))
             elif kind == 0x2C:
                 at = _skip_blocks(media, at + 11 + _colours(media[at + 9]))
             else:
@@ -153,7 +153,8 @@ def _skip_blocks(media: bytes, at: int) -> int:
     return at + 1
 
 
-def _gif_text(media: bytes, at: int) -> bytes:
+def gif_data(media: bytes, at: int) -> bytes:
+    """What the sub-blocks from here on hold together."""
     parts = []
     while media[at]:
         parts.append(media[at + 1 : at + 1 + media[at]])
@@ -169,7 +170,7 @@ def insert_jpeg(media: bytes, manifest: bytes) -> bytes:
     if len(text) > 65_533:
         raise MediaError("The claim is too long for a JPEG, whose comments hold 65,533 bytes.")
     at = 2
-    for marker, _start, end in _jpeg_segments(media):
+    for marker, _start, end in jpeg_segments(media):
         if not 0xE0 <= marker <= 0xEF:
             break
         at = end
@@ -178,7 +179,7 @@ def insert_jpeg(media: bytes, manifest: bytes) -> bytes:
 
 def split_jpeg(media: bytes) -> tuple[bytes, list[bytes]]:
     kept, manifests, at = [], [], 0
-    for marker, start, end in _jpeg_segments(media):
+    for marker, start, end in jpeg_segments(media):
         data = media[start + 4 : end]
         if marker == 0xFE and data.startswith(KEYWORD + b"\0"):
             manifests.append(data[len(KEYWORD) + 1 :])
@@ -187,7 +188,7 @@ def split_jpeg(media: bytes) -> tuple[bytes, list[bytes]]:
     return b"".join([*kept, media[at:]]), manifests
 
 
-def _jpeg_segments(media: bytes) -> list[tuple[int, int, int]]:
+def jpeg_segments(media: bytes) -> list[tuple[int, int, int]]:
     """(marker, start, end) of every segment before the first scan."""
     segments, at = [], 2
     while len(segments) < MAX_PARTS:
@@ -205,39 +206,45 @@ def _jpeg_segments(media: bytes) -> list[tuple[int, int, int]]:
     raise MediaError("The JPEG has too many segments.")
 
 
-# WebP: a chunk of our own at the end of an extended file, which readers pass over.
+# WebP and WAV: a chunk of our own at the end, which readers pass over; a WebP gets an extended header first.
 
 
-def insert_webp(media: bytes, manifest: bytes) -> bytes:
-    return _join_webp([*_extended(_webp_chunks(media)), (RIFF_CHUNK, KEYWORD + b"\0" + manifest)])
+def insert_riff(media: bytes, manifest: bytes) -> bytes:
+    chunks = riff_chunks(media)
+    if media[8:12] == b"WEBP":
+        chunks = _extended(chunks)
+    return join_riff(media[8:12], [*chunks, (RIFF_CHUNK, KEYWORD + b"\0" + manifest)])
 
 
-def split_webp(media: bytes) -> tuple[bytes, list[bytes]]:
-    chunks = _webp_chunks(media)
+def split_riff(media: bytes) -> tuple[bytes, list[bytes]]:
+    chunks = riff_chunks(media)
     ours = [kind == RIFF_CHUNK and data.startswith(KEYWORD + b"\0") for kind, data in chunks]
     manifests = [data[len(KEYWORD) + 1 :] for (_, data), own in zip(chunks, ours, strict=True) if own]
-    return _join_webp([c for c, own in zip(chunks, ours, strict=True) if not own]), manifests
+    return join_riff(media[8:12], [c for c, own in zip(chunks, ours, strict=True) if not own]), manifests
 
 
-def _webp_chunks(media: bytes) -> list[tuple[bytes, bytes]]:
+def riff_chunks(media: bytes) -> list[tuple[bytes, bytes]]:
+    """All (type, data) chunks of a WebP or WAV, which must fill it exactly."""
+    name = "WebP" if media[8:12] == b"WEBP" else "WAV"
     if len(media) < 20 or int.from_bytes(media[4:8], "little") + 8 != len(media):
-        raise MediaError("The WebP is truncated or has bytes after its end.")
+        raise MediaError(f"The {name} is truncated or has bytes after its end.")
     chunks, at = [], 12
     while at < len(media):
         if at + 8 > len(media) or len(chunks) >= MAX_PARTS:
-            raise MediaError("The WebP is damaged: its chunks do not fill it.")
+            raise MediaError(f"The {name} is damaged: its chunks do not fill it.")
         kind, length = struct.unpack_from("<4sI", media, at)
         end = at + 8 + length
         if end + length % 2 > len(media) or (length % 2 and media[end] != 0):
-            raise MediaError("The WebP is truncated, or a chunk lies about its length.")
+            raise MediaError(f"The {name} is truncated, or a chunk lies about its length.")
         chunks.append((kind, media[at + 8 : end]))
         at = end + length % 2
     return chunks
 
 
-def _join_webp(chunks: list[tuple[bytes, bytes]]) -> bytes:
+def join_riff(form: bytes, chunks: list[tuple[bytes, bytes]]) -> bytes:
+    """The file of this form (`WEBP` or `WAVE`) made of these chunks."""
     body = b"".join(k + struct.pack("<I", len(data)) + data + b"\0" * (len(data) % 2) for k, data in chunks)
-    return b"RIFF" + struct.pack("<I", len(body) + 4) + b"WEBP" + body
+    return b"RIFF" + struct.pack("<I", len(body) + 4) + form + body
 
 
 def _extended(chunks: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
@@ -263,7 +270,7 @@ def _extended(chunks: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
 
 
 def insert_mp4(media: bytes, manifest: bytes) -> bytes:
-    _mp4_boxes(media)
+    mp4_boxes(media)
     text = UUID + KEYWORD + b"\0" + manifest
     return media + struct.pack(">I4s", 8 + len(text), b"uuid") + text
 
@@ -271,7 +278,7 @@ def insert_mp4(media: bytes, manifest: bytes) -> bytes:
 def split_mp4(media: bytes) -> tuple[bytes, list[bytes]]:
     kept, manifests, at = [], [], 0
     opening = UUID + KEYWORD + b"\0"
-    for kind, start, end in _mp4_boxes(media):
+    for kind, start, end in mp4_boxes(media):
         if kind == b"uuid" and media.startswith(opening, start + 8):
             manifests.append(media[start + 8 + len(opening) : end])
             kept.append(media[at:start])
@@ -279,7 +286,7 @@ def split_mp4(media: bytes) -> tuple[bytes, list[bytes]]:
     return b"".join([*kept, media[at:]]), manifests
 
 
-def _mp4_boxes(media: bytes) -> list[tuple[bytes, int, int]]:
+def mp4_boxes(media: bytes) -> list[tuple[bytes, int, int]]:
     """(type, start, end) of every top-level box."""
     boxes, at = [], 0
     while at < len(media) and len(boxes) < MAX_PARTS:

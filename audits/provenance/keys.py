@@ -26,11 +26,15 @@ class KeyProblem(ValueError):
 
 @dataclass(frozen=True)
 class Key:
-    """A secret and its public name. The secret never shows in a repr, so it stays out of logs."""
+    """A secret and its public name. The secret never shows in a repr, so it stays out of logs.
+
+    `certificates` is (chain, private key) in PEM where somebody else issued them; by default the secret makes its own.
+    """
 
     id: str
     secret: bytes = field(repr=False)
     development: bool = False
+    certificates: tuple[bytes, bytes] | None = field(default=None, repr=False)
 
     @classmethod
     def of(cls, secret: bytes, *, development: bool = False) -> Key:

@@ -14,7 +14,7 @@ import numpy as np
 from audits.provenance import Claim, Sealed
 from genlab.device import gpu
 from genlab.studio import pictures, shelf
-from genlab.studio.marking import mark
+from genlab.studio.marking import mark_all
 from genlab.studio.shelf import Entry
 
 MOST = 64  # items a request
@@ -87,10 +87,11 @@ def generate(
         for i in range(count)
     ]
     large = pictures.enlarge(items)
-    sealed = [mark(pictures.png(item), "image/png", claim) for item, claim in zip(large, claims, strict=True)]
     inputs = {"sheet": str(count), "offset": str(offset)} | ({} if asked is None else {"label": known.classes[asked]})
     raw = pictures.png(pictures.grid(items, min(count, COLUMNS)))
-    sheet = mark(raw, "image/png", Claim(known.name, known.weights, "generate", first, inputs, turned))
+    made = [(pictures.png(item), "image/png", claim) for item, claim in zip(large, claims, strict=True)]
+    made.append((raw, "image/png", Claim(known.name, known.weights, "generate", first, inputs, turned)))
+    *sealed, sheet = mark_all(made)
     names = [file_name(known, first + i, claims[i].inputs.get("label")) for i in range(count)]
     height, width = items.shape[-2:]
     return Generated(tuple(sealed), sheet, tuple(names), f"{known.name}-{first}-raw-{width}x{height}.png")

@@ -23,6 +23,27 @@ def regenerate(media: bytes) -> Sealed:
     claim = read_claim(media)
     if claim is None:
         raise StudioError("This file carries no claim: it was not made here, or its claim was removed.")
+    again = make_again(claim)
+    _compare(media, again, fitted="fitted" in claim.inputs)
+    return again
+
+
+def make_again(claim: Claim) -> Sealed:
+    """What a claim describes, made again; there is nothing to compare it with.
+
+    Raises:
+        ValueError: as `repeatable`.
+    """
+    known = repeatable(claim)
+    return ACTIONS[claim.action](known, claim)
+
+
+def repeatable(claim: Claim) -> Entry:
+    """The model that can make what a claim describes.
+
+    Raises:
+        StudioError: the action cannot be repeated, or the model is not on this shelf or has other weights.
+    """
     if claim.action not in ACTIONS:
         raise StudioError(f"This file was made by {claim.action[:40]!r}, which cannot be repeated here.")
     if claim.model not in shelf.names():
@@ -33,9 +54,7 @@ def regenerate(media: bytes) -> Sealed:
             f"The file was made with other weights of {known.name} ({claim.weights[:12]!r} and not "
             f"{known.weights[:12]!r}), so it cannot be made again here."
         )
-    again = ACTIONS[claim.action](known, claim)
-    _compare(media, again, fitted="fitted" in claim.inputs)
-    return again
+    return known
 
 
 def _generated(known: Entry, claim: Claim) -> Sealed:

@@ -7,7 +7,7 @@ import numpy as np
 from audits.provenance import Claim, Sealed
 from genlab.studio import pictures, shelf
 from genlab.studio.encode import Encoded, checked, explorable, pictures_of, rounded, written
-from genlab.studio.marking import mark
+from genlab.studio.marking import mark_all
 
 PATHS = ("spherical", "linear")
 FEWEST, MOST = 3, 60
@@ -46,7 +46,8 @@ def walk(model: str, start: Encoded, end: Encoded, *, frames: object = 24, path:
     inputs = {"from": start.origin[:200], "to": end.origin[:200]}
     knobs = {"start": written(a), "end": written(b), "frames": count, "path": path}
     claims = {f: Claim(known.name, known.weights, "walk", 0, inputs | {"form": f}, knobs) for f in FORMS}
-    return Walk(**{form: mark(forms[form], kind, claims[form]) for form, kind in FORMS.items()})
+    made = mark_all([(forms[form], kind, claims[form]) for form, kind in FORMS.items()])
+    return Walk(**dict(zip(FORMS, made, strict=True)))
 
 
 def between(a: np.ndarray, b: np.ndarray, count: int, path: str) -> np.ndarray:

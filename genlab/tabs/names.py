@@ -1,8 +1,8 @@
 """Accessible names that Gradio's own components leave out, put in as the page changes."""
 
 # Thumbnails are called "Thumbnail 3 of 16" whatever their caption says, empty frames have a name but no role, a text
-# box with a copy button gives its label to the button, a place to drop files is called by other words than it shows,
-# and what scrolls sideways cannot be reached by keyboard.
+# box with a copy button gives its label to the button, what scrolls sideways cannot be reached by keyboard, and a place
+# to drop files is called otherwise than what is written on it.
 SCRIPT = """
 () => {
   const mend = () => {
@@ -24,9 +24,9 @@ SCRIPT = """
     for (const wide of document.querySelectorAll('.card-text pre, .card-text table')) {
       if (wide.scrollWidth > wide.clientWidth && !wide.hasAttribute('tabindex')) wide.tabIndex = 0;
     }
-    for (const drop of document.querySelectorAll('button.upload-container[aria-label]')) {
-      const words = drop.innerText.replace(/\\s+/g, ' ').trim();
-      if (words && drop.getAttribute('aria-label') !== words) drop.setAttribute('aria-label', words);
+    for (const button of document.querySelectorAll('button.upload-container[aria-label]')) {
+      const words = button.textContent.trim().replace(/\\s+/g, ' ');
+      if (words && !button.ariaLabel.includes(words)) button.setAttribute('aria-label', words);
     }
     for (const empty of document.querySelectorAll('div.empty[aria-label]:not([role])')) {
       empty.setAttribute('role', 'img');

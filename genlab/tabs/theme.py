@@ -157,6 +157,17 @@ input[type="range"] { min-height: 24px; }
   gap: 7px; background: var(--background-fill-primary); max-width: 100%; }
 .facts dt { color: var(--body-text-color-subdued); }
 .facts dd { margin: 0; overflow-wrap: anywhere; font-weight: 550; }
+.sentence { font-size: 1.16rem; font-weight: 650; line-height: 1.35; margin: 0 0 10px; padding: 10px 14px;
+  border-radius: 10px; border-inline-start: 6px solid var(--neutral-500);
+  background: var(--background-fill-secondary); }
+.sentence[data-made="yes"] { border-color: var(--primary-600); }
+.sentence[data-made="partly"] { border-color: #c77700; }
+.evidence { overflow-x: auto; margin: 10px 0; border: 0 !important; padding: 0 !important; }
+.evidence table { width: 100%; border-collapse: collapse; font-size: .9rem; }
+.evidence :is(table, thead, tbody, tr, th, td) { border: 0 !important; }
+.evidence :is(th, td) { text-align: start; vertical-align: top; padding: 6px 12px 6px 0 !important;
+  border-bottom: 1px solid var(--border-color-primary) !important; overflow-wrap: break-word; }
+.evidence th { white-space: nowrap; }
 .downloads button, .downloads a { font-size: .92rem !important; }
 .command textarea { font-family: var(--font-mono); font-size: .82rem !important; }
 

@@ -23,6 +23,7 @@ CLAIM = Claim("vae-fashion", "ef" * 32, "generate", 1, {"label": "Coat"}, {"temp
 def folder(tmp_path, monkeypatch):
     monkeypatch.delenv("GENLAB_SIGNING_KEY", raising=False)
     monkeypatch.setenv("GENLAB_KEY_FOLDER", str(tmp_path / "keys"))
+    monkeypatch.setenv("GENLAB_LEDGER", str(tmp_path / "ledger"))
     monkeypatch.chdir(tmp_path)
     Image.new("RGB", (4, 3), "teal").save(tmp_path / "plain.png")
     (tmp_path / "notes.txt").write_text("some text\n")
@@ -50,19 +51,21 @@ def test_seal_then_verify_text_with_its_claim_beside_it(folder):
     assert main(["verify", "sealed.txt"]) == 1
 
 
-def test_exit_statuses(folder):
+def test_exit_statuses(folder, monkeypatch):
     main(["seal", "plain.png", "--claim", "claim.json", "--out", "sealed.png"])
     sealed = (folder / "sealed.png").read_bytes()
     image = Image.open(io.BytesIO(sealed))
     (folder / "cut.png").write_bytes(sealed[:-20])
-    (folder / "forged.png").write_bytes(sealed.replace(b'"signature":"', b'"signature":"00')[: len(sealed)])
+    (folder / "forged.png").write_bytes(sealed.replace(b'"model":"', b'"model":"x')[: len(sealed)])
     image.save(folder / "stripped.png")
     assert main(["verify", "plain.png"]) == 1
     assert main(["verify", "stripped.png"]) == 1
     assert main(["verify", "cut.png"]) == 3
     assert main(["verify", "forged.png"]) == 3
     assert main(["verify", "absent.png"]) == 3
+    monkeypatch.setenv("GENLAB_LEDGER", str(folder / "other ledger"))
     assert main(["verify", "sealed.png", "--key-folder", "elsewhere"]) == 1
+    assert not (folder / "other ledger").exists()
     assert not (folder / "elsewhere").exists()  # verifying makes no key
     with pytest.raises(SystemExit) as caught:
         main(["verify"])

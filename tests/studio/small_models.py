@@ -104,24 +104,26 @@ def picture(side: int = 56) -> bytes:
 
 
 class RunningApp:
-    """`python app.py` on a free port, in folders of its own; `url` ends in a slash."""
+    """`python app.py`, or another script, on a free port, in folders of its own; `url` ends in a slash."""
 
-    def __init__(self, shelf: Path, work: Path):
+    def __init__(self, shelf: Path, work: Path, script: str = "app.py"):
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         self.url, self.log = f"http://127.0.0.1:{port}/", work / "app.log"
         environment = {
             **os.environ,
+            "PYTHONPATH": str(REPOSITORY),
             "GENLAB_SHELF": str(shelf),
             "GENLAB_CACHE": str(work / "cache"),
             "GENLAB_KEY_FOLDER": str(work / "keys"),
+            "GENLAB_LEDGER": str(work / "ledger"),
             "GRADIO_SERVER_PORT": str(port),
             "GRADIO_TEMP_DIR": str(work / "files"),
         }
         began = time.monotonic()
         with self.log.open("w") as log:
-            command = [sys.executable, "app.py"]
+            command = [sys.executable, script]
             self.process = subprocess.Popen(
                 command, cwd=REPOSITORY, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
             )
