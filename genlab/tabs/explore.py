@@ -70,7 +70,7 @@ def build(demo: gr.Blocks) -> None:
     everything = [*view, page, pages, *sliders]
     arrival = [model, place, *everything, *walking.ends()]
     demo.load(guarded(_arrive), None, arrival, show_progress="hidden", **OPTIONS)
-    model.input(guarded(_change_model), model, arrival[1:], **OPTIONS)
+    model.input(guarded(_change_model), model, arrival[1:], trigger_mode="always_last", **OPTIONS)
     live = {**OPTIONS, "trigger_mode": "always_last", "show_progress": "hidden"}
     place.input(guarded(_point), [model, page], [*view, *sliders], **live)
     pages.input(guarded(_turn_page), [held, pages], [page, *sliders], **live)

@@ -71,8 +71,9 @@ def build(demo: gr.Blocks) -> None:
     options = {"concurrency_id": HEAVY, "concurrency_limit": AT_ONCE, "preprocess": False, "api_visibility": "private"}
     demo.load(guarded(_arrive), None, [*filled, *shown], show_progress="hidden", **options)
     controls.model.input(
-        guarded(_change_model), [controls.model, controls.seed, controls.count], [*filled, *shown], **options
-    )
+        guarded(_change_model), [controls.model, controls.seed, controls.count], [*filled, *shown],
+        trigger_mode="always_last", **options,
+    )  # fmt: skip
     fresh.click(guarded(_fresh_seed), None, controls.seed, api_visibility="private", queue=False).then(
         guarded(_generate), controls.inputs(), shown, show_progress="minimal", **options
     )
