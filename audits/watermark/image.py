@@ -17,7 +17,7 @@ another, so a verdict also needs the manifest or the ledger.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -117,7 +117,7 @@ def designed(working: np.ndarray, key: bytes, word: np.ndarray) -> tuple[np.ndar
     wanted[lattice.PILOTS] = pilots
     sent = codeword.encode(word) * message
     wanted[lattice.CARRIERS] = sent[::2] + 1j * sent[1::2]
-    flat, contrast, fine = lattice.flatten(working)
+    flat, contrast, _ = lattice.flatten(working)
     activity = np.sqrt(np.maximum(contrast**2 - lattice.STILL**2, 0))
     mask = (activity + 1.0) ** 0.4
     own = lattice.waves_in(flat, lattice.WAVES / lattice.PERIOD)
@@ -208,8 +208,13 @@ def residual(pixels: np.ndarray) -> np.ndarray:
     return lattice.flatten(lattice.middle(working))[0]
 
 
-def detect(pixels: np.ndarray, keys: Sequence[bytes]) -> Detection:
+def detect(
+    pixels: np.ndarray, keys: Sequence[bytes], *, seen: Callable[[np.ndarray], np.ndarray] = residual
+) -> Detection:
     """Seek the mark of any of `keys`, whatever was done to the picture: value edits, crops, turns, mirrors, sizes.
+
+    Args:
+        seen: pixels -> the residual that is searched; a function without the key (`learned.residual` is another).
 
     Raises:
         WatermarkError: not uint8 pixels, or a key that is none.
@@ -219,7 +224,7 @@ def detect(pixels: np.ndarray, keys: Sequence[bytes]) -> Detection:
     tried = max(1, len(tables)) * (1 + POSES) * SHIFTS
     if not tables or min(pixels.shape[:2]) < SMALLEST // 2:
         return Detection(1.0, None, tried, None)
-    flat = residual(pixels)
+    flat = seen(pixels)
     spectrum = Spectrum.of(flat)
     upright = [Pose()]
     best = _judged(flat, spectrum, upright, keys, tables, tried)
@@ -227,6 +232,16 @@ def detect(pixels: np.ndarray, keys: Sequence[bytes]) -> Detection:
         found = lattice.poses(spectrum, POSES)
         best = min(best, _judged(flat, spectrum, found, keys, tables, tried), key=lambda d: d.p_value)
     return best
+
+
+def best_reading(pixels: np.ndarray, key: bytes, *, seen: Callable[[np.ndarray], np.ndarray] = residual) -> Reading:
+    """The likeliest message under a key, whether or not there is one: what a benchmark of raw bits needs."""
+    check_pixels(pixels)
+    flat = seen(pixels)
+    spectrum = Spectrum.of(flat)
+    poses = [Pose(), *lattice.poses(spectrum, POSES)]
+    values = [lattice.lattice_values(flat, spectrum, pose) for pose in poses]
+    return readings(values, poses, key_signs(key))[0]
 
 
 def _judged(flat, spectrum, poses, keys, tables, tried: int) -> Detection:
