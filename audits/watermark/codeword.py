@@ -64,8 +64,12 @@ def _outputs() -> np.ndarray:
     return np.stack([1.0 - 2 * (np.bitwise_count(registers & p) % 2) for p in POLYNOMIALS], -1).astype(np.float32)
 
 
-def decode(soft: np.ndarray) -> np.ndarray:
-    """The likeliest 48 bits behind 336 real numbers, whose signs are guesses and whose sizes are trust."""
+def decode(soft: np.ndarray, count: int = 1) -> list[np.ndarray]:
+    """The likeliest words behind 336 real numbers, whose signs are guesses and whose sizes are trust, likeliest first.
+
+    Args:
+        count: how many ends of the last round are traced back; words they share are given once.
+    """
     received = np.asarray(soft, np.float32).reshape(BITS, len(POLYNOMIALS))
     gains = np.einsum("bsg,ng->nbs", _outputs(), received)
     states = np.arange(STATES)
@@ -76,8 +80,11 @@ def decode(soft: np.ndarray) -> np.ndarray:
         low, high = reach[before] + gain[bit, before], reach[before | 1] + gain[bit, before | 1]
         kept.append(high > low)
         reach = np.maximum(low, high)
-    state, found = int(reach.argmax()), []
-    for choice in reversed(kept):
-        found.append(state >> (MEMORY - 1))
-        state = ((state & (STATES // 2 - 1)) << 1) | int(choice[state])
-    return np.array(found[::-1][BITS : 2 * BITS])
+    words = {}
+    for state in np.argsort(-reach)[:count]:
+        found = []
+        for choice in reversed(kept):
+            found.append(int(state) >> (MEMORY - 1))
+            state = ((state & (STATES // 2 - 1)) << 1) | int(choice[state])
+        words.setdefault(tuple(found[::-1][BITS : 2 * BITS]))
+    return [np.array(word) for word in words]

@@ -1,4 +1,4 @@
-"""Where an image mark lives: 216 waves that repeat every 48 pixels, and how they are found again after edits.
+"""Where an image mark lives: 216 waves that repeat every 60 pixels, and how they are found again after edits.
 
 A periodic pattern is a lattice of points in the frequency plane. Cropping and shifting leave the points where they
 are, turning and scaling turn and scale the lattice: so geometry is read off the picture's own spectrum, without the
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import fft, ndimage
 
-PERIOD = 48  # pixels of the working picture
+PERIOD = 60  # pixels of the working picture; no divisor of JPEG's or an enlargement's blocks lines up with it
 SLOWEST, FASTEST = 3.0, 12.05  # waves a period
 WAVES = np.array([
     (x, y) for y in range(13) for x in range(-12, 13)
@@ -93,7 +93,7 @@ def flatten(working: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def tile(amplitudes: np.ndarray, shape: tuple[int, int], factor: int = 1) -> np.ndarray:
-    """The pattern sum_k Re(a_k exp(2 pi i k.x / 48)) over `shape`, float32, at `factor` samples a working pixel."""
+    """The pattern sum_k Re(a_k exp(2 pi i k.x / 60)) over `shape`, float32, at `factor` samples a working pixel."""
     side = PERIOD * factor
     offset = np.exp(-2j * np.pi * WAVES.sum(1) * (factor - 1) / (2 * side))  # centres of squares, not corners
     plane = np.zeros((side, side), np.complex128)
@@ -119,6 +119,15 @@ def waves_in(flat: np.ndarray, at: np.ndarray) -> np.ndarray:
     cosine, sine = flat @ np.cos(along_x).astype(np.float32), flat @ np.sin(along_x).astype(np.float32)
     c, s = np.cos(along_y).astype(np.float32), np.sin(along_y).astype(np.float32)
     return (cosine * c - sine * s).sum(0) - 1j * (cosine * s + sine * c).sum(0)
+
+
+def upright_waves(flat: np.ndarray, left: int = 0, top: int = 0) -> np.ndarray:
+    """`waves_in` of an upright picture at scale 1 whose corner was at (left, top): complex (216,), much faster."""
+    h, w = flat.shape
+    x = np.exp(-2j * np.pi / PERIOD * np.outer(np.arange(left, left + w), np.arange(-12, 13))).astype(np.complex64)
+    y = np.exp(-2j * np.pi / PERIOD * np.outer(np.arange(13), np.arange(top, top + h))).astype(np.complex64)
+    across = flat @ x.real + 1j * (flat @ x.imag)
+    return (y @ across)[WAVES[:, 1], WAVES[:, 0] + 12]
 
 
 @dataclass(frozen=True)

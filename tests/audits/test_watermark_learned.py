@@ -28,7 +28,7 @@ def test_the_lesson_shows_the_waves_that_are_in_the_picture(monkeypatch):
         seen, pattern = learned.example(np.full((128, 128, 3), 128, np.uint8), rng)
         assert seen.shape == (2, 96, 96)
         inner = np.s_[24:-24, 24:-24]  # a turned picture has black corners
-        assert likeness(seen[0][inner], pattern[inner]) > 0.7
+        assert likeness(seen[0][inner], pattern[inner]) > 0.5
 
 
 def test_a_step_learns_and_moves_no_global_state():
