@@ -136,7 +136,7 @@ RECIPES: dict[str, Recipe] = {
 }
 
 MARKS: dict[str, Recipe] = {  # no model of the shelf: what audits/watermark reads marks with
-    "watermark": Recipe("watermark", "photographs", {"width": 20, "depth": 2}, steps=2500, batch=8, lr=4e-3, ema=0.995),
+    "watermark": Recipe("watermark", "photographs", {"width": 20, "depth": 2}, steps=900, batch=8, lr=4e-3, ema=0.99),
 }
 
 
