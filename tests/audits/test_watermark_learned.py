@@ -74,6 +74,20 @@ def test_damaged_or_missing_weights_are_refused(weights, tmp_path):
         learned.reader(tmp_path / "nowhere")
 
 
+def test_the_recipe_trains_what_the_reader_loads(tmp_path, monkeypatch):
+    from genlab import recipes
+    from genlab.data import Data
+
+    items = np.random.default_rng(0).integers(0, 256, (8, 3, 128, 128)).astype(np.uint8)
+    tiny = Data("photographs", "train", items, np.zeros(8, np.int64), ("photograph",), "CC0-1.0", "nobody")
+    monkeypatch.setattr(recipes, "load", lambda name: tiny)
+    stages = [stage for stage, _ in recipes.train("watermark", tmp_path, steps=2)]
+    assert stages == ["watermark"] * 2
+    assert learned.reader(tmp_path / "watermark") is not None
+    assert recipes.home_of("watermark") == learned.WEIGHTS
+    assert recipes.home_of("vae-fashion") is None
+
+
 @SHIPPED
 def test_the_shipped_weights_are_small_and_the_bound_holds_behind_them():
     assert (learned.WEIGHTS / "model.safetensors").stat().st_size <= 2 * 2**20
