@@ -5,10 +5,11 @@ Theory. Let c be any numbers computed from a picture and s independent secret si
 inequality P(T >= t) <= exp(-t^2 / 2), whatever the picture is: photograph, drawing, noise or one flat colour. The
 probability is over the key, and nothing is assumed about pictures.
 
-The search is paid for. Poses (turn and scale) are chosen without the key. Under each, eight views times 120 x 120
-shifts are tried on the pilots' signs: that is the factor of the first p-value. The message's signs are independent of
-the pilots', so they pay only for the alignments that were decoded, times the 2^32 payloads that have a valid
-authentication code: the second p-value. The smaller of the two counts twice, and every key again.
+The search is paid for. Poses (turn and scale) are the usual sizes and what the spectrum shows, chosen without the
+key. Under each, eight views times 120 x 120 shifts are tried on the pilots' signs: that is the factor of the first
+p-value. The message's signs are independent of the pilots', so they pay only for the alignments that were decoded,
+times the 2^32 payloads that have a valid authentication code: the second p-value. The smaller of the two counts
+twice, and every key again.
 
 A mark says that somebody with the key wrote it, not that a picture is made here: it can be copied from one picture to
 another, so a verdict also needs the manifest or the ledger.
@@ -27,7 +28,7 @@ from audits.watermark.lattice import Pose, Spectrum
 from audits.watermark.streams import WatermarkError, signs
 
 SMALLEST = 64  # pixels of the shorter side
-POSES = 4  # found in the spectrum, beside the upright one
+FOUND = 4  # poses read off the spectrum, beside the upright ones of usual sizes
 DECODED = 4  # alignments whose message is read, for each key, beside the unmoved one
 WORDS = 16  # candidates of each message, of which one with a right authentication code is taken first
 RATE = 1e-6  # false positives: above it no payload is reported
@@ -218,7 +219,7 @@ def detect(
     """
     check_pixels(pixels)
     tables = [key_signs(key) for key in keys]
-    tried = max(1, len(tables)) * (1 + POSES) * SHIFTS
+    tried = max(1, len(tables)) * (1 + len(lattice.ZOOMS) + FOUND) * SHIFTS
     if not tables or min(pixels.shape[:2]) < SMALLEST // 2:
         return Detection(1.0, None, tried, None)
     flat = seen(pixels)
@@ -226,8 +227,7 @@ def detect(
     upright = [Pose()]
     best = _judged(flat, spectrum, upright, keys, tables, tried)
     if best.payload is None:
-        found = lattice.poses(spectrum, POSES)
-        best = min(best, _judged(flat, spectrum, found, keys, tables, tried), key=lambda d: d.p_value)
+        best = min(best, _judged(flat, spectrum, _others(spectrum), keys, tables, tried), key=lambda d: d.p_value)
     return best
 
 
@@ -236,9 +236,14 @@ def best_reading(pixels: np.ndarray, key: bytes, *, seen: Callable[[np.ndarray],
     check_pixels(pixels)
     flat = seen(pixels)
     spectrum = Spectrum.of(flat)
-    poses = [Pose(), *lattice.poses(spectrum, POSES)]
+    poses = [Pose(), *_others(spectrum)]
     values = [lattice.lattice_values(flat, spectrum, pose) for pose in poses]
     return readings(values, poses, key, key_signs(key))[0]
+
+
+def _others(spectrum: Spectrum) -> list[Pose]:
+    """Poses beside the plain one: the usual sizes, also where a picture drowns the lattice, and those seen."""
+    return [Pose(0.0, zoom) for zoom in lattice.ZOOMS] + lattice.poses(spectrum, FOUND)
 
 
 def _judged(flat, spectrum, poses, keys, tables, tried: int) -> Detection:

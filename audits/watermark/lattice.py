@@ -34,6 +34,7 @@ LARGEST = 512  # side of the part of the working picture that is read
 TURN_STEP, SIZE_STEP = 0.6, 0.01  # degrees; logarithm of the scale
 TURNS = np.arange(0, 90, TURN_STEP)
 SIZES = np.arange(np.log(0.35), np.log(2.9), SIZE_STEP)
+ZOOMS = (0.5, 2 / 3, 0.75, 0.8, 0.9, 1.1, 1.25, 1.5, 2.0)  # sizes that screens and editors offer
 SMOOTH, AROUND, CLIP, STILL = 1.5, 4.0, 1.5, 0.5  # of `flatten`: pixels, pixels, deviations, grey levels
 
 # The eight ways a square lattice falls on itself: what the picture's x and y axes became.
@@ -121,11 +122,12 @@ def waves_in(flat: np.ndarray, at: np.ndarray) -> np.ndarray:
     return (cosine * c - sine * s).sum(0) - 1j * (cosine * s + sine * c).sum(0)
 
 
-def upright_waves(flat: np.ndarray, left: int = 0, top: int = 0) -> np.ndarray:
-    """`waves_in` of an upright picture at scale 1 whose corner was at (left, top): complex (216,), much faster."""
+def upright_waves(flat: np.ndarray, left: int = 0, top: int = 0, scale: float = 1.0) -> np.ndarray:
+    """`waves_in` of an upright picture whose corner was at (left, top): complex (216,), much faster."""
     h, w = flat.shape
-    x = np.exp(-2j * np.pi / PERIOD * np.outer(np.arange(left, left + w), np.arange(-12, 13))).astype(np.complex64)
-    y = np.exp(-2j * np.pi / PERIOD * np.outer(np.arange(13), np.arange(top, top + h))).astype(np.complex64)
+    turn = -2j * np.pi / (PERIOD * scale)
+    x = np.exp(turn * np.outer(np.arange(left, left + w), np.arange(-12, 13))).astype(np.complex64)
+    y = np.exp(turn * np.outer(np.arange(13), np.arange(top, top + h))).astype(np.complex64)
     across = flat @ x.real + 1j * (flat @ x.imag)
     return (y @ across)[WAVES[:, 1], WAVES[:, 0] + 12]
 
@@ -216,7 +218,8 @@ def lattice_values(flat: np.ndarray, spectrum: Spectrum, pose: Pose) -> np.ndarr
     """The 216 waves under a pose, each over its local floor; 0 where a wave is beyond what pixels can hold."""
     at = frequencies(pose)
     inside = (np.abs(at) < 0.49).all(1)
-    return np.where(inside, waves_in(flat, at) / np.sqrt(spectrum.floor_at(at)), 0)
+    found = waves_in(flat, at) if pose.degrees else upright_waves(flat, scale=pose.scale)
+    return np.where(inside, found / np.sqrt(spectrum.floor_at(at)), 0)
 
 
 @functools.cache

@@ -74,7 +74,7 @@ def test_nothing_is_found_where_nothing_is(name):
     assert found.p_value > 1e-3
     assert found.payload is None
     assert found.view is None
-    assert found.tried == 3 * 5 * 8 * 120 * 120
+    assert found.tried == 3 * 14 * 8 * 120 * 120
 
 
 def test_another_key_finds_nothing_in_a_marked_picture():
@@ -83,6 +83,13 @@ def test_another_key_finds_nothing_in_a_marked_picture():
     both = detect(marked, [OTHER, KEY])
     assert both.payload == PAYLOAD
     assert both.p_value >= detect(marked, [KEY]).p_value  # a second key is paid for
+
+
+def test_fast_and_general_sums_of_waves_agree():
+    flat = np.random.default_rng(0).normal(size=(90, 130)).astype(np.float32)
+    for scale_ in (1.0, 0.8, 2.0):
+        slow = lattice.waves_in(flat, lattice.frequencies(lattice.Pose(0.0, scale_)))
+        assert np.allclose(slow, lattice.upright_waves(flat, scale=scale_), atol=0.05)
 
 
 # ---- what it survives
