@@ -104,12 +104,11 @@ def test_the_shipped_weights_are_small_and_the_bound_holds_behind_them():
 
 @SHIPPED
 def test_the_shipped_network_sees_more_than_the_fixed_filter():
-    """On a photograph nobody trained on, coarsely compressed."""
+    """On a photograph nobody trained on, of which the middle quarter is left."""
     from skimage import data
 
-    picture = np.ascontiguousarray(data.chelsea()[20:276, 100:356])
-    marked = embed(picture, KEY, 77)
-    edited = attacks.ATTACKS["jpeg30"](marked)
+    marked = embed(np.ascontiguousarray(data.astronaut()[100:356, 100:356]), KEY, 77)
+    edited = attacks.ATTACKS["crop50"](marked)
     found = {seen: image.best_reading(edited, KEY, seen=seen).message for seen in (image.residual, learned.residual)}
-    assert found[learned.residual] > found[image.residual]
+    assert found[learned.residual] > found[image.residual] + 1
     assert learned.detect(edited, [KEY]).payload == 77
