@@ -204,11 +204,14 @@ def train_model(arguments: argparse.Namespace) -> int:
             watch(recipes.train(name, arguments.work, device=str(device), steps=arguments.steps), bar)
         print(f"{folder} holds the trained model.")
     if arguments.publish:
-        target = shelf.folder() / name
+        target = recipes.home_of(name) or shelf.folder() / name
         target.mkdir(parents=True, exist_ok=True)
         for file in (checkpoint.WEIGHTS, "config.json"):
             shutil.move(folder / file, target / file)
-        print(f"{target} holds it now; evaluate --publish measures it, card --write describes it.")
+        measured = "evaluate --publish measures it, card --write describes it"
+        if name in recipes.MARKS:
+            measured = "python benchmarks/watermark.py measures it"
+        print(f"{target} holds it now; {measured}.")
     return 0
 
 

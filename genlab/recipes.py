@@ -148,6 +148,10 @@ RECIPES: dict[str, Recipe] = {
     ),
 }
 
+MARKS: dict[str, Recipe] = {  # no model of the shelf: what audits/watermark reads marks with
+    "watermark": Recipe("watermark", "photographs", {"width": 20, "depth": 2}, steps=900, batch=8, lr=4e-3, ema=0.99),
+}
+
 
 def recipe_of(name: str) -> Recipe:
     """The recipe of that exact name.
@@ -155,9 +159,28 @@ def recipe_of(name: str) -> Recipe:
     Raises:
         ValueError: there is none.
     """
-    if name not in RECIPES:
-        raise ValueError(f"Recipes are {', '.join(RECIPES)}; {name!r} was given.")
-    return RECIPES[name]
+    known = RECIPES | MARKS
+    if name not in known:
+        raise ValueError(f"Recipes are {', '.join(known)}; {name!r} was given.")
+    return known[name]
+
+
+def home_of(name: str) -> Path | None:
+    """Where a published run lives that is no model of the shelf; None for a model."""
+    if name not in MARKS:
+        return None
+    from audits.watermark.learned import WEIGHTS
+
+    return WEIGHTS
+
+
+def untrained(recipe: Recipe) -> nn.Module:
+    """The recipe's network: a family's, or the watermark's own."""
+    if recipe.family == "watermark":
+        from audits.watermark.learned import Reader
+
+        return Reader(**recipe.model)
+    return build(recipe.family, recipe.model)
 
 
 def train(name: str, work: Path, *, device: str = "cpu", steps: int | None = None) -> Iterator[tuple[str, Progress]]:
@@ -172,7 +195,7 @@ def train(name: str, work: Path, *, device: str = "cpu", steps: int | None = Non
     data, folder = load(recipe.data), work / name
     with torch.random.fork_rng():
         torch.manual_seed(recipe.seed)
-        model = build(recipe.family, recipe.model).to(device, memory_format=torch.channels_last)
+        model = untrained(recipe).to(device, memory_format=torch.channels_last)
     seconds = {}
     finished = folder / "first.pt"  # the first of two stages
     if finished.exists():

@@ -83,8 +83,12 @@ def copy_files(source: Path, folder: Path) -> None:
             shutil.copyfile(file, folder / file.name)
 
 
-def debian_package(package: str, folder: Path, *, inside: str) -> None:
-    """Unpack the files below `inside` of a Debian package into `folder`, without installing it."""
+def debian_package(package: str, folder: Path, *, inside: str, files: dict[str, str] | None = None) -> None:
+    """Unpack the files below `inside` of a Debian package into `folder`, without installing it.
+
+    Args:
+        files: name in `folder` -> path below `inside`; without it, every plain file right below `inside`.
+    """
     if not shutil.which("apt-get") or not shutil.which("dpkg-deb"):
         raise DataError(f"Debian's {package} needs apt-get")
     with tempfile.TemporaryDirectory() as work:
@@ -92,4 +96,7 @@ def debian_package(package: str, folder: Path, *, inside: str) -> None:
         run(["apt-get", "download", package])
         archive = next(Path(work).glob("*.deb"))
         run(["dpkg-deb", "-x", str(archive), "tree"])
-        copy_files(Path(work) / "tree" / inside, folder)
+        if files is None:
+            copy_files(Path(work) / "tree" / inside, folder)
+        for name, path in (files or {}).items():
+            shutil.copyfile(Path(work) / "tree" / inside / path, folder / name)

@@ -1,0 +1,8 @@
+"""Invisible marks: put into pixels under a key, read back after edits, with a p-value that is proved."""
+
+from __future__ import annotations
+
+from audits.watermark.image import Detection, View, detect, embed
+from audits.watermark.streams import WatermarkError
+
+__all__ = ["Detection", "View", "WatermarkError", "detect", "embed"]

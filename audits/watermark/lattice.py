@@ -1,0 +1,263 @@
+"""Where an image mark lives: 216 waves that repeat every 60 pixels, and how they are found again after edits.
+
+A periodic pattern is a lattice of points in the frequency plane. Cropping and shifting leave the points where they
+are, turning and scaling turn and scale the lattice: so geometry is read off the picture's own spectrum, without the
+key, and only then the key is asked. Each wave has two secret signs, of its cosine and its sine. 48 of the waves
+(pilots) carry signs that are always the same under a key and give the shift; 168 carry a message.
+
+Everything here is a public function of the picture; the key comes in through `signs` alone.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import fft, ndimage
+
+PERIOD = 60  # pixels of the working picture; no divisor of JPEG's or an enlargement's blocks lines up with it
+SLOWEST, FASTEST = 3.0, 12.05  # waves a period
+WAVES = np.array([
+    (x, y) for y in range(13) for x in range(-12, 13)
+    if (y > 0 or x > 0) and SLOWEST <= np.hypot(x, y) <= FASTEST
+])  # fmt: skip
+RADIUS = np.hypot(*WAVES.T)
+PILOT_COUNT = 48
+_BY_RADIUS = np.lexsort((WAVES[:, 0], WAVES[:, 1], RADIUS))
+PILOTS = np.sort(_BY_RADIUS[np.linspace(0, len(WAVES) - 1, PILOT_COUNT).round().astype(int)])
+_REST = np.setdiff1d(np.arange(len(WAVES)), PILOTS)
+CARRIERS = _REST[(np.arange(len(_REST)) * 61) % len(_REST)]  # neighbours in the message sit apart in the plane
+GRID = 2 * PERIOD  # shifts are sought in half pixels
+
+LARGEST = 512  # side of the part of the working picture that is read
+TURN_STEP, SIZE_STEP = 0.6, 0.01  # degrees; logarithm of the scale
+TURNS = np.arange(0, 90, TURN_STEP)
+SIZES = np.arange(np.log(0.35), np.log(2.9), SIZE_STEP)
+ZOOMS = (0.5, 2 / 3, 0.75, 0.8, 0.9, 1.1, 1.25, 1.5, 2.0)  # sizes that screens and editors offer
+SMOOTH, AROUND, CLIP, STILL = 1.5, 4.0, 1.5, 0.5  # of `flatten`: pixels, pixels, deviations, grey levels
+
+# The eight ways a square lattice falls on itself: what the picture's x and y axes became.
+VIEWS = tuple(
+    np.array(m) for m in (
+        [[1, 0], [0, 1]], [[0, -1], [1, 0]], [[-1, 0], [0, -1]], [[0, 1], [-1, 0]],
+        [[-1, 0], [0, 1]], [[1, 0], [0, -1]], [[0, 1], [1, 0]], [[0, -1], [-1, 0]],
+    )
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Pose:
+    """The lattice as it lies in a picture: turned by `degrees` (0 to 90), enlarged by `scale`."""
+
+    degrees: float = 0.0
+    scale: float = 1.0
+
+
+def luma(pixels: np.ndarray) -> np.ndarray:
+    """Brightness (h, w), float32 in grey levels, of uint8 pixels (h, w) or (h, w, 3)."""
+    if pixels.ndim == 2:
+        return pixels.astype(np.float32)
+    return pixels.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
+
+
+def reduction(height: int, width: int) -> int:
+    """By what whole number a picture is reduced before it is marked or read, so that its size matters little."""
+    factor = max(1, round((height * width) ** 0.5 / 320))
+    return max(1, min(factor, min(height, width) // 64))
+
+
+def reduced(brightness: np.ndarray, factor: int) -> np.ndarray:
+    """Means over squares of `factor` pixels; rows and columns that fill no square are left out."""
+    if factor == 1:
+        return brightness
+    h, w = (side // factor for side in brightness.shape)
+    squares = brightness[: h * factor, : w * factor].reshape(h, factor, w, factor)
+    return squares.mean((1, 3), dtype=np.float32)
+
+
+def middle(working: np.ndarray) -> np.ndarray:
+    """The middle of a working picture, at most 512 pixels a side."""
+    top, left = (max(0, side - LARGEST) // 2 for side in working.shape)
+    return working[top : top + LARGEST, left : left + LARGEST]
+
+
+def flatten(working: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The picture without its large forms and with the same contrast everywhere, where a mark stands out.
+
+    Returns:
+        That residual (h, w); the local deviation it was divided by; the residual before division.
+    """
+    fine = working - ndimage.gaussian_filter(working, SMOOTH)
+    contrast = np.sqrt(ndimage.gaussian_filter(fine * fine, AROUND, truncate=3) + STILL**2)
+    return CLIP * np.tanh(fine / (CLIP * contrast)), contrast, fine
+
+
+def tile(amplitudes: np.ndarray, shape: tuple[int, int], factor: int = 1) -> np.ndarray:
+    """The pattern sum_k Re(a_k exp(2 pi i k.x / 60)) over `shape`, float32, at `factor` samples a working pixel."""
+    side = PERIOD * factor
+    offset = np.exp(-2j * np.pi * WAVES.sum(1) * (factor - 1) / (2 * side))  # centres of squares, not corners
+    plane = np.zeros((side, side), np.complex128)
+    x, y = WAVES.T
+    plane[y % side, x % side] = amplitudes * offset / 2
+    plane[-y % side, -x % side] = np.conj(amplitudes * offset) / 2
+    one = (fft.ifft2(plane).real * side * side).astype(np.float32)
+    h, w = shape
+    return np.tile(one, (-(-h // side), -(-w // side)))[:h, :w]
+
+
+def frequencies(pose: Pose) -> np.ndarray:
+    """Where the waves are in a picture of that pose: (216, 2), cycles a pixel along x and y."""
+    t = np.radians(pose.degrees)
+    turn = np.array([[np.cos(t), -np.sin(t)], [np.sin(t), np.cos(t)]])
+    return WAVES @ turn.T / (PERIOD * pose.scale)
+
+
+def waves_in(flat: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """Fourier sums of a residual (h, w) at any frequencies (n, 2): complex (n,)."""
+    h, w = flat.shape
+    along_x, along_y = (2 * np.pi * np.outer(np.arange(n), f) for n, f in ((w, at[:, 0]), (h, at[:, 1])))
+    cosine, sine = flat @ np.cos(along_x).astype(np.float32), flat @ np.sin(along_x).astype(np.float32)
+    c, s = np.cos(along_y).astype(np.float32), np.sin(along_y).astype(np.float32)
+    return (cosine * c - sine * s).sum(0) - 1j * (cosine * s + sine * c).sum(0)
+
+
+def upright_waves(flat: np.ndarray, left: int = 0, top: int = 0, scale: float = 1.0) -> np.ndarray:
+    """`waves_in` of an upright picture whose corner was at (left, top): complex (216,), much faster."""
+    h, w = flat.shape
+    turn = -2j * np.pi / (PERIOD * scale)
+    x = np.exp(turn * np.outer(np.arange(left, left + w), np.arange(-12, 13))).astype(np.complex64)
+    y = np.exp(turn * np.outer(np.arange(13), np.arange(top, top + h))).astype(np.complex64)
+    across = flat @ x.real + 1j * (flat @ x.imag)
+    return (y @ across)[WAVES[:, 1], WAVES[:, 0] + 12]
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """Power of a residual on a square of frequencies, zero in the middle, and its local floor."""
+
+    power: np.ndarray
+    floor: np.ndarray
+
+    @classmethod
+    def of(cls, flat: np.ndarray) -> Spectrum:
+        n = LARGEST
+        half = fft.rfft2(flat, (n, n))
+        power = half.real**2 + half.imag**2
+        power = np.concatenate([power, np.roll(power[::-1, 1:-1][:, ::-1], 1, 0)], 1)
+        power = fft.fftshift(power)
+        power = np.maximum(power, 1e-3 * power.mean() + 1e-6)
+        # The mean of the logarithm hardly sees a few high points; exp(gamma) makes it a mean of noise again.
+        floor = np.exp(ndimage.uniform_filter(np.log(power), 21, mode="wrap") + np.euler_gamma)
+        return cls(power, floor)
+
+    def heights(self, cap: float) -> np.ndarray:
+        return np.minimum(self.power / self.floor, cap)
+
+    def floor_at(self, at: np.ndarray) -> np.ndarray:
+        n = LARGEST
+        x, y = np.clip(np.round(at * n + n / 2).astype(int), 0, n - 1).T
+        return self.floor[y, x]
+
+
+def poses(spectrum: Spectrum, count: int) -> list[Pose]:
+    """The `count` poses under which the spectrum is highest on the lattice, best first.
+
+    In logarithmic polar coordinates a turn and a scale are shifts, so every one of the 31,800 poses of the grid is a
+    sum of 216 shifted pictures; each pose found is then refined to 0.07 degrees and 0.12 % of scale.
+    """
+    n = LARGEST
+    heights = ndimage.uniform_filter(spectrum.heights(8.0), 3, mode="wrap")
+    radii = np.arange(np.log(SLOWEST / PERIOD) - SIZES[-1] - 0.02, np.log(0.5), SIZE_STEP)
+    angles = np.radians(np.arange(0, 180, TURN_STEP))[:, None]
+    rows, columns = np.exp(radii) * np.sin(angles) * n + n / 2, np.exp(radii) * np.cos(angles) * n + n / 2
+    polar = ndimage.map_coordinates(heights, [rows, columns], order=1) - heights.mean()
+    turns, sizes, known = len(TURNS), len(SIZES), len(radii)
+    wide = np.zeros((2 * len(polar), known + sizes + 200), np.float32)
+    wide[:, :known] = np.concatenate([polar, polar])  # angles go round
+    total, seen = np.zeros((turns, sizes), np.float32), np.zeros(sizes, np.float32)
+    for i, j in zip(*_lattice_in_polar(), strict=True):
+        total += wide[i : i + turns, j : j + sizes][:, ::-1]
+        seen += (np.arange(j, j + sizes) < known)[::-1]
+    score = total / np.sqrt(np.maximum(seen, 30))
+    found = []
+    for _ in range(count):
+        i, j = np.unravel_index(score.argmax(), score.shape)
+        found.append(_refined(spectrum, Pose(TURNS[i], float(np.exp(SIZES[j])))))
+        score[np.ix_(np.arange(i - 3, i + 4) % turns, np.arange(max(0, j - 4), min(sizes, j + 5)))] = -np.inf
+    return found
+
+
+@functools.cache
+def _lattice_in_polar() -> tuple[list[int], list[int]]:
+    """Row and column of every wave at a turn of 0 and the largest scale."""
+    first = np.log(SLOWEST / PERIOD) - SIZES[-1] - 0.02
+    angle = np.degrees(np.arctan2(WAVES[:, 1], WAVES[:, 0]))
+    rows = np.round(angle / TURN_STEP).astype(int) % round(180 / TURN_STEP)
+    columns = np.round((np.log(RADIUS / PERIOD) - SIZES[-1] - first) / SIZE_STEP).astype(int)
+    return rows.tolist(), columns.tolist()
+
+
+def _refined(spectrum: Spectrum, pose: Pose) -> Pose:
+    n, heights = LARGEST, spectrum.heights(20.0)
+    degrees, size = pose.degrees, np.log(pose.scale)
+    for step, zoom in ((TURN_STEP / 3, SIZE_STEP / 3), (TURN_STEP / 8, SIZE_STEP / 8)):
+        around = np.arange(-3, 4)
+        turns, sizes = (g.ravel() for g in np.meshgrid(degrees + step * around, size + zoom * around, indexing="ij"))
+        t, s = np.radians(turns)[:, None], np.exp(-sizes)[:, None] / PERIOD
+        x = (np.cos(t) * WAVES[:, 0] - np.sin(t) * WAVES[:, 1]) * s
+        y = (np.sin(t) * WAVES[:, 0] + np.cos(t) * WAVES[:, 1]) * s
+        inside = (np.abs(x) < 0.49) & (np.abs(y) < 0.49)
+        sums = (ndimage.map_coordinates(heights, [y * n + n / 2, x * n + n / 2], order=1) * inside).sum(1)
+        best = int(sums.argmax())
+        degrees, size = turns[best], sizes[best]
+    return Pose(float(degrees), float(np.exp(size)))
+
+
+def lattice_values(flat: np.ndarray, spectrum: Spectrum, pose: Pose) -> np.ndarray:
+    """The 216 waves under a pose, each over its local floor; 0 where a wave is beyond what pixels can hold."""
+    at = frequencies(pose)
+    inside = (np.abs(at) < 0.49).all(1)
+    found = waves_in(flat, at) if pose.degrees else upright_waves(flat, scale=pose.scale)
+    return np.where(inside, found / np.sqrt(spectrum.floor_at(at)), 0)
+
+
+@functools.cache
+def _turned(view: int) -> tuple[np.ndarray, np.ndarray]:
+    """Which wave each wave became in that view, and whether it is conjugate."""
+    place = {tuple(k): i for i, k in enumerate(WAVES.tolist())}
+    moved = [tuple(VIEWS[view] @ k) for k in WAVES]
+    index = np.array([place[k] if k in place else place[-k[0], -k[1]] for k in moved])
+    return index, np.array([k not in place for k in moved])
+
+
+def aligned(values: np.ndarray, pilots: np.ndarray) -> list[tuple[float, int, np.ndarray]]:
+    """The best shift in each of the eight views: (T of the pilots, view, values with that shift undone).
+
+    Args:
+        values: complex (216,), from `lattice_values`.
+        pilots: the key's signs of the pilots, complex (48,).
+    """
+    x, y = WAVES.T
+    found = []
+    for view in range(len(VIEWS)):
+        index, conjugate = _turned(view)
+        turned = np.where(conjugate, np.conj(values[index]), values[index])
+        plane = np.zeros((GRID, GRID), np.complex64)
+        plane[y[PILOTS] % GRID, x[PILOTS] % GRID] = np.conj(pilots) * turned[PILOTS]
+        fits = fft.fft2(plane).real
+        down, right = divmod(int(fits.argmax()), GRID)
+        straight = turned * np.exp(-2j * np.pi * (x * right + y * down) / GRID)
+        found.append((statistic(chips(straight[PILOTS]), chips(pilots)), view, straight))
+    return found
+
+
+def chips(values: np.ndarray) -> np.ndarray:
+    """Complex (n,) as real (2n,): cosine, sine, cosine, sine..."""
+    return np.stack([values.real, values.imag], -1).ravel()
+
+
+def statistic(found: np.ndarray, expected: np.ndarray) -> float:
+    """T = s.c / |c| for signs s and numbers c; 0 where there is nothing."""
+    size = float(np.sqrt((found**2).sum()))
+    return float(found @ expected) / size if size > 1e-9 else 0.0
