@@ -10,6 +10,7 @@ from small_models import REPOSITORY
 
 from audits.bias.pictures import contents
 from audits.provenance import read_claim
+from genlab.__main__ import main
 from genlab.data import portraits
 from genlab.studio import bias_audit, collect, labelling, naming
 from genlab.studio.bias_audit import Asked
@@ -265,3 +266,28 @@ def test_labels_alone_are_an_audit(zipped):
     assert any("labelled by hand" in words for words in audited.report.caveats)
     with pytest.raises(StudioError, match="2 to"):
         labelling.begin(found, "mood", ["glad"], count=10)
+
+
+# ---- the command
+
+
+def test_the_command_writes_reports_items_and_sheets(tmp_path, capsys):
+    out = tmp_path / "audit"
+    asked = ["audit", MODEL, "--groups", "tone", "--count", "20", "--seed", "5", "--out", str(out)]
+    assert main(asked) == 0
+    assert {"report.json", "report.csv", "report.html", "report.pdf", "items.csv"} <= {p.name for p in out.iterdir()}
+    assert "share.very light" in capsys.readouterr().out
+    assert (out / "items.csv").read_text().splitlines()[0] == "item,tone"
+    assert any(read_claim(p.read_bytes()).model == MODEL for p in out.glob("tone-*.png"))
+    assert main(asked) == 2  # the folder is not empty any more
+    assert "not empty" in capsys.readouterr().err
+
+
+def test_the_command_takes_own_shares_from_a_file(tmp_path, capsys):
+    shares = tmp_path / "shares.csv"
+    shares.write_text("group,share\n" + "".join(f"{g},0.2\n" for g in portraits.ATTRIBUTES["tone"]))
+    asked = ["audit", MODEL, "--count", "20", "--reference", str(shares), "--out", str(tmp_path / "a")]
+    assert main(asked) == 0
+    assert "discrepancy" in capsys.readouterr().out
+    assert main(["audit", MODEL, "--count", "20", "--groups", "size", "--out", str(tmp_path / "b")]) == 2
+    assert "choose among them" in capsys.readouterr().err
