@@ -8,7 +8,7 @@ from genlab.studio import bias_audit as studio
 from genlab.studio import collect, naming, shelf
 from genlab.tabs import audit_charts as charts
 from genlab.tabs.errors import guarded
-from genlab.tabs.files import uploaded_paths
+from genlab.tabs.files import stored_bytes, uploaded_paths
 
 HERE, FILES, HUB = "A model here", "Your pictures or table", "A pipeline of the Hub"
 SUBFOLDERS, JUDGE, SKIN, ZERO, EYES = (
@@ -45,14 +45,15 @@ class Controls:
         return list(vars(self).values())
 
 
-def build() -> tuple[Controls, gr.HTML, gr.HTML]:
-    """The controls, a place for a table's first rows, and one for the planner's sentence."""
+def build() -> tuple[Controls, gr.DownloadButton, gr.HTML, gr.HTML]:
+    """The controls, a table to fill in, a place for a table's first rows, and one for the planner's sentence."""
     source = gr.Radio([HERE, FILES, HUB], value=HERE, label="Audit", elem_id="audit-source")
     model = gr.Dropdown([], label="Model", filterable=False, elem_id="audit-model")
     files = gr.File(
         label="A zip (its subfolders may be the groups), a CSV or Parquet table, or pictures", file_count="multiple",
         height=130, visible=False, elem_id="audit-files",
     )  # fmt: skip
+    template = gr.DownloadButton("CSV template", size="md", visible=False)
     preview = gr.HTML("", padding=False, elem_id="audit-preview")
     hub = gr.Textbox(label="Pipeline", placeholder="owner/model", visible=False, max_length=200)
     prompts = gr.Textbox(
@@ -77,23 +78,25 @@ def build() -> tuple[Controls, gr.HTML, gr.HTML]:
         source, model, files, namer, hub, prompts, clip, descriptions, columns, outcome, reference, own, question,
         count, seed,
     )  # fmt: skip
-    return controls, preview, planning
+    return controls, template, preview, planning
 
 
-def follow(controls: Controls, preview: gr.HTML, planning: gr.HTML) -> None:
+def follow(controls: Controls, template: gr.DownloadButton, preview: gr.HTML, planning: gr.HTML) -> None:
     """Controls that change with others."""
     c = controls
-    c.source.input(
-        guarded(_source_fields), [c.source, c.model, c.namer],
-        [c.model, c.files, c.hub, c.prompts, c.namer, c.clip, c.descriptions, c.columns, c.outcome, c.count, c.question,
-         preview], **QUIET,
-    )  # fmt: skip
+    c.source.input(*by_source(c, template, preview), **QUIET)
     c.model.input(guarded(_model_columns), c.model, [c.columns, c.reference], **QUIET)
     c.namer.input(guarded(_namer_fields), [c.namer], [c.clip, c.descriptions, c.columns], **QUIET)
     c.files.change(guarded(_preview), [c.files, c.namer], [preview, c.columns, c.outcome, c.namer], **QUIET)
     c.reference.input(lambda chosen: gr.update(visible=chosen == "own shares"), c.reference, c.own, **QUIET)
     planned = [c.model, c.columns, c.count]
     gr.on([c.columns.input, c.count.release], guarded(_plan), planned, planning, **QUIET)
+
+
+def by_source(c: Controls, template: gr.DownloadButton, preview: gr.HTML) -> tuple:
+    """The handler, inputs and outputs that show what a source needs and nothing else."""
+    outputs = [c.model, c.files, c.hub, c.prompts, c.namer, c.clip, c.descriptions, c.columns, c.outcome, c.count]
+    return guarded(_source_fields), [c.source, c.model, c.namer], [*outputs, c.question, template, preview]
 
 
 # ---- what they become
@@ -116,6 +119,7 @@ def _source_fields(source: str, model: str, namer: str) -> list:
         gr.update(visible=False, choices=[], value=None),
         gr.update(visible=not files, maximum=most, value=40 if hub else 400),
         gr.update(value="these items only" if files else "the model behind it"),
+        gr.update(visible=files, value=stored_bytes(studio.TEMPLATE.encode(), "template.csv") if files else None),
         "",
     ]
 

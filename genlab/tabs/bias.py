@@ -39,7 +39,7 @@ def build(tab: gr.Tab) -> None:
     held, seen = gr.State(None, time_to_live=HOUR), gr.State(False)
     with gr.Row(elem_classes="result-first"):
         with gr.Column(scale=4, min_width=300):
-            controls, preview, planning = audit_controls.build()
+            controls, template, preview, planning = audit_controls.build()
             with gr.Row(elem_classes="tight"):
                 go = gr.Button("Audit", variant="primary", scale=2)
                 halt = gr.Button("Stop", scale=1)
@@ -78,11 +78,13 @@ def build(tab: gr.Tab) -> None:
         run, controls.inputs(), [*results, *labels], show_progress="hidden", **OPTIONS
     )
     filled = [controls.source, controls.model, controls.columns, controls.reference, controls.count]
-    example.click(guarded(_example), None, [*filled, *results, *labels], show_progress="hidden", **OPTIONS)
+    example.click(guarded(_example), None, [*filled, *results, *labels], show_progress="hidden", **OPTIONS).then(
+        *audit_controls.by_source(controls, template, preview), **QUIET
+    )
     tab.select(guarded(_arrive), seen, [seen, *filled, *results, *labels], show_progress="hidden", **OPTIONS)
     halt.click(guarded(_stop), None, state, **QUIET)
     group.input(guarded(_look), [held, group], sheet, show_progress="hidden", **OPTIONS)
-    audit_controls.follow(controls, preview, planning)
+    audit_controls.follow(controls, template, preview, planning)
 
 
 def _arrive(seen: bool) -> Iterator[list]:

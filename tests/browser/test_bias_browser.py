@@ -71,11 +71,15 @@ def test_the_example_a_stop_labels_and_a_table(chromium, app, table):
 
         page.get_by_role("radio", name="Your pictures or table").check()
         page.wait_for_selector("#audit-files input[type=file]", state="attached")
+        assert downloaded(page, "CSV template")[0].startswith(b"item,")
         page.locator("#audit-files input[type=file]").set_input_files(table)
         page.wait_for_selector("#audit-preview table")
         page.get_by_role("button", name="Audit", exact=True).click()
         says(page, "#audit-shares", "light", absent="brown")
         assert "66.7%" in page.locator("#audit-shares").inner_text()
+        page.get_by_role("button", name="Example: a model").click()
+        says(page, "#audit-shares", "brown")
+        page.wait_for_selector("#audit-files", state="hidden")
         assert not page.complaints
         assert all(u.startswith((app.url, "data:", "blob:")) for u in page.asked)
 
