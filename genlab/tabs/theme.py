@@ -298,6 +298,9 @@ h2.part { font-size: 1.08rem; font-weight: 650; margin: 10px 0 0; }
   table.chart td:nth-child(2) { width: 26%; }
   .track { min-width: 64px; }
   table:is(.chart, .heat) :is(th, td) { padding: 5px 4px; font-size: .82rem; white-space: normal; }
+  .tab-wrapper { height: auto !important; }
+  [role="tablist"] { flex-wrap: wrap !important; height: auto !important; overflow: visible !important; }
+  button[role="tab"] { flex-shrink: 0 !important; padding: 0 10px !important; font-size: .95rem !important; }
   .stacks { flex-direction: column !important; }
   .result-first { flex-direction: column !important; }
   .result-first > .result { order: -1; }
