@@ -306,18 +306,29 @@ def plan(gap: object, share: object, column: str = "", judge: str = "") -> str:
     for name, value in (("gap", gap), ("share", share)):
         if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < 1:
             raise StudioError(f"The {name} is a number between 0 and 1; {str(value)[:40]!r} was given.")
+    known, told = _errors(column, judge)
+    return f"{items_for_gap(-gap if share + gap >= 1 else gap, share=share, **known).reading} {told}"
+
+
+def seen_with(count: int, share: float, column: str = "", judge: str = "") -> str:
+    """The smallest gap above `share` that `count` items show four times in five, in one sentence."""
+    from audits.bias.planner import detectable_gap
+
+    gap = detectable_gap(count, share=share, **_errors(column, judge)[0])
+    if np.isnan(gap):
+        return f"{count:,} items show no gap at all."
+    return f"{count:,} items show gaps of {gap:.1%} and more from a share of {share:.0%} four times in five."
+
+
+def _errors(column: str, judge: str) -> tuple[dict[str, Any], str]:
+    """The judge's accuracy on its worst group and on the rest, with the validation items behind them; and in words."""
     table = shelf.config_of(judge).get("attributes", {}).get(column) if judge else None
     if table is None:
-        return items_for_gap(-gap if share + gap >= 1 else gap, share=share).reading + " Groups are taken as known."
+        return {}, "Groups are taken as known."
     counts = np.array(table["counts"], float)
-    rows = counts.sum(1)
-    worst = int((np.diag(counts) / rows).argmin())
-    right, others = (
-        counts[worst, worst] / rows[worst],
-        1 - (counts[:, worst].sum() - counts[worst, worst]) / (counts.sum() - rows[worst]),
-    )
-    found = items_for_gap(
-        -gap if share + gap >= 1 else gap, share=share, accuracy=(right, others), validation=int(rows.min())
-    )
+    rows, right = counts.sum(1), np.diag(counts)
+    worst = int((right / rows).argmin())
+    others = 1 - (counts[:, worst].sum() - right[worst]) / (counts.sum() - rows[worst])
+    known = {"accuracy": (right[worst] / rows[worst], others), "validation": int(rows.min())}
     group = table["names"][worst]
-    return f"{found.reading} Counted in: {judge} is right about {right:.1%} of {group!r}, its worst group."
+    return known, f"Counted in: {judge} is right about {known['accuracy'][0]:.1%} of {group!r}, its worst group."

@@ -89,8 +89,8 @@ def follow(controls: Controls, template: gr.DownloadButton, preview: gr.HTML, pl
     c.namer.input(guarded(_namer_fields), [c.namer], [c.clip, c.descriptions, c.columns], **QUIET)
     c.files.change(guarded(_preview), [c.files, c.namer], [preview, c.columns, c.outcome, c.namer], **QUIET)
     c.reference.input(lambda chosen: gr.update(visible=chosen == "own shares"), c.reference, c.own, **QUIET)
-    planned = [c.model, c.columns, c.count]
-    gr.on([c.columns.input, c.count.release], guarded(_plan), planned, planning, **QUIET)
+    planned = guarded(_plan), [c.source, c.model, c.columns, c.count], planning
+    gr.on([c.columns.change, c.count.release], *planned, **QUIET)
 
 
 def by_source(c: Controls, template: gr.DownloadButton, preview: gr.HTML) -> tuple:
@@ -177,10 +177,12 @@ def _preview(payload: object, namer: str) -> list:
     ]
 
 
-def _plan(model: str, columns: list, count: object) -> str:
-    """The planner's sentence for a gap of five points in the first attribute."""
-    judge = naming.judge_for(shelf.entry(model)) if model in shelf.names() else None
+def _plan(source: str, model: str, columns: list, count: object) -> str:
+    """What the chosen number of items can show of the first attribute, and what a gap of five points would take."""
+    judge = naming.judge_for(shelf.entry(model)) if source == HERE and model in shelf.names() else None
     if not columns or judge is None or columns[0] not in naming.attributes_of(judge):
         return ""
     share = 1 / len(naming.attributes_of(judge)[columns[0]])
-    return f"<p>{charts.text(studio.plan(0.05, share, columns[0], judge))}</p>"
+    items = shelf.whole(count, "number of items", collect.FEWEST, collect.MOST)
+    told = studio.seen_with(items, share, columns[0], judge), studio.plan(0.05, share, columns[0], judge)
+    return f"<p>{charts.text(' '.join(told))}</p>"

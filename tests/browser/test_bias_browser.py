@@ -40,6 +40,7 @@ def test_the_example_a_stop_labels_and_a_table(chromium, app, table):
         says(page, "#audit-verdict", "very light")
         assert page.locator("#audit-shares tbody tr").count() == 7  # five tones, and glasses or none
         assert "python -m genlab audit" in page.locator(".command textarea:visible").first.input_value()
+        says(page, "#audit-plan", "400 items show gaps of")
         report, name = downloaded(page, "JSON")
         assert name.endswith(".json")
         assert any(f["name"] == "tone.share.dark" for f in json.loads(report)["findings"])

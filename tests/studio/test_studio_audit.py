@@ -208,6 +208,8 @@ def test_counts_are_whole_numbers_in_range(count):
 def test_the_plan_is_one_sentence_and_may_be_never():
     assert "items show a gap" in bias_audit.plan(0.05, 0.2, "tone", JUDGE)
     assert bias_audit.plan(0.05, 0.5).startswith("783 items")
+    assert "gaps of 5.0%" in bias_audit.seen_with(783, 0.5)
+    assert "2,000 items show gaps of 2." in bias_audit.seen_with(2000, 0.2, "tone", JUDGE)
     with pytest.raises(StudioError, match="between 0 and 1"):
         bias_audit.plan(0, 0.5)
 
