@@ -2,8 +2,8 @@
 
 `python benchmarks/portraits.py` writes benchmarks/results/portraits.json. Tones are read by judge-portraits, a trained
 classifier whose confusion on held-out drawings the audit knows, and by the palette oracle, which counts pixels and has
-learnt nothing. Both are checked on 300 portraits that one rater labelled by eye (results/portrait_labels.csv), drawn
-evenly within the judge's groups and shuffled over two models; the rater saw numbered sheets of faces above the five
+learnt nothing. Both are checked on 400 portraits that were labelled by eye (results/portrait_labels.csv), drawn
+evenly within the judge's groups and shuffled; the rater saw numbered sheets of faces above the five
 skin colours, and neither instrument's answer to any of them before the last label was written. The rater was a general
 vision-language model shown the sheets, not a person: a person's labels may be put in the same file, and should be.
 
@@ -43,7 +43,7 @@ CACHE = HERE.parent / ".cache" / "portraits"
 TONES, GLASSES = portraits.ATTRIBUTES["tone"], portraits.ATTRIBUTES["glasses"]
 COUNT, PART = 10_000, 500
 AMONG = 2_000  # first items of a model, from which those to label were drawn
-LOOKED = {"vae-portraits-biased": 200, "vae-portraits-balanced": 100}  # labelled by eye
+LOOKED = {"vae-portraits-biased": 200, "vae-portraits-balanced": 100, "gan-portraits-biased": 100}  # labelled by eye
 HOW = (
     "One rater, blind to both instruments: a general vision-language model looking at sheets, not a person. Portraits "
     "drawn evenly within the judge's groups of the first 2,000 items of each model, shuffled over the models, faces "
