@@ -11,7 +11,8 @@ AXE := .cache/axe/axe.min.js
 AXE_VERSION := 4.14.1
 AXE_SHA256 := 29348999450cdf2849a8e70b7912fc2da85a849da39c0d0d5394f51d4a9ed95c
 CHROMIUM := /usr/bin/chromium
-MODELS := judge-fashion judge-portraits vae-fashion gan-fashion vae-portraits-biased vae-portraits-balanced gan-professions
+MODELS := judge-fashion judge-portraits vae-fashion gan-fashion vae-portraits-biased vae-portraits-balanced \
+  gan-portraits-biased gan-portraits-balanced gan-professions
 
 export OMP_NUM_THREADS ?= 2
 export HF_HUB_DISABLE_TELEMETRY ?= 1
