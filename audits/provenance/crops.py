@@ -25,7 +25,7 @@ STEP = 2
 LONGEST = 4  # times longer than wide: beyond that nothing is looked for
 CONTRAST = 6.0  # standard deviation of luma below which a window is too flat to hash
 COMPARED = 48  # pixels a side at which a cut-out and a thumbnail are compared
-FINE = ((0.04, 0.03), (0.015, 0.012), (0.006, 0.005))  # steps of place and size in which a rectangle is moved to fit
+FINE = ((0.04, 0.03), (0.015, 0.012), (0.006, 0.005), (0.003, 0.002))  # steps of place and size, to find where it fits
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,20 @@ def rectangle(cut: Windows, i: np.ndarray, stored: Windows, j: np.ndarray) -> tu
     return stored.left[j] - cut.left[i] * scale, stored.top[j] - cut.top[i] * scale, scale
 
 
-def fitted(pixels: np.ndarray, thumbnail: np.ndarray, place: Rectangle) -> tuple[float, Rectangle]:
-    """(correlation, rectangle): how far the cut-out is that part of the picture, moved a little to where it fits best.
+@dataclass(frozen=True)
+class Fit:
+    """How far a cut-out is a part of a picture: correlations of luma and of its slopes, and where it fits best.
+
+    Luma follows large shapes, which two pieces of clothing share; slopes follow what is drawn on them.
+    """
+
+    luma: float
+    slopes: float
+    place: Rectangle
+
+
+def fitted(pixels: np.ndarray, thumbnail: np.ndarray, place: Rectangle) -> Fit:
+    """The cut-out laid on the picture, moved a little from `place` to where it fits best.
 
     Args:
         pixels: the cut-out.
@@ -76,18 +88,23 @@ def fitted(pixels: np.ndarray, thumbnail: np.ndarray, place: Rectangle) -> tuple
 
     grey = luma(pixels)
     tall, wide = grey.shape
-    mine = _levelled(Image.fromarray(np.ascontiguousarray(grey)), (0, 0, wide, tall))
+    cut = _reduced(Image.fromarray(np.ascontiguousarray(grey)), (0, 0, wide, tall))
+    mine = _levelled(cut)
     whole = Image.fromarray(np.ascontiguousarray(luma(thumbnail)))
     unit = min(whole.size)
     longer = wide / min(tall, wide), tall / min(tall, wide)
 
-    def score(at: Rectangle) -> float:
+    def part(at: Rectangle) -> np.ndarray | None:
         left, top = at.left * unit, at.top * unit
         box = (left, top, left + at.side * longer[0] * unit, top + at.side * longer[1] * unit)
         box = (max(0.0, box[0]), max(0.0, box[1]), min(whole.width, box[2]), min(whole.height, box[3]))
         if box[2] - box[0] < 8 or box[3] - box[1] < 8:
-            return -1.0
-        return float((mine * _levelled(whole, box)).sum())
+            return None
+        return _reduced(whole, box)
+
+    def score(at: Rectangle) -> float:
+        there = part(at)
+        return -1.0 if there is None else float((mine * _levelled(there)).sum())
 
     best, most = place, score(place)
     for shift, grow in FINE:
@@ -100,16 +117,27 @@ def fitted(pixels: np.ndarray, thumbnail: np.ndarray, place: Rectangle) -> tuple
             if max(scores) <= most:
                 break
             most, best = max(scores), moved[int(np.argmax(scores))]
-    return most, best
+    there = part(best)
+    slopes = -1.0 if there is None else float((_levelled(_slopes(cut)) * _levelled(_slopes(there))).sum())
+    return Fit(most, slopes, best)
 
 
-def _levelled(image, box: tuple[float, ...]) -> np.ndarray:
-    """A part of a luma image at (48, 48), its mean taken off, of length 1."""
+def _reduced(image, box: tuple[float, ...]) -> np.ndarray:
+    """A part of a luma image at (48, 48)."""
     from PIL import Image
 
-    small = np.asarray(image.resize((COMPARED, COMPARED), Image.Resampling.BILINEAR, box=box))
-    small = small - small.mean()
-    return small / max(float(np.linalg.norm(small)), 1e-6)
+    return np.asarray(image.resize((COMPARED, COMPARED), Image.Resampling.BILINEAR, box=box))
+
+
+def _slopes(small: np.ndarray) -> np.ndarray:
+    """Differences across two pixels, each way."""
+    return np.stack([small[1:-1, 2:] - small[1:-1, :-2], small[2:, 1:-1] - small[:-2, 1:-1]])
+
+
+def _levelled(values: np.ndarray) -> np.ndarray:
+    """The values with their mean taken off, of length 1."""
+    values = values - values.mean()
+    return values / max(float(np.linalg.norm(values)), 1e-6)
 
 
 def _windows(grey: np.ndarray, short: int, step: int, most: int) -> Windows:

@@ -26,6 +26,7 @@ RADIUS = 40  # bits of 256 within which two pictures may be one: unrelated ones 
 STRICT = 16  # bits, where no thumbnail is there to compare
 ALIKE = 0.99  # correlation with the thumbnail from which on two pictures are taken for one
 PART = 0.97  # the same for a cut-out and a part of a thumbnail
+SLOPES = 0.95  # and of their slopes
 CHANCE = 1e-6  # that any detector here takes an unmarked file for a marked one
 SHORT = 64  # bytes: a text any shorter may well be written twice
 
@@ -185,9 +186,9 @@ def _part_of(seen: Look, ledger: Ledger) -> _Found:
     for part in ledger.parts(seen.pixels):
         if part.entry.thumbnail is not None:
             whole = looks.decoded(part.entry.thumbnail, "image/jpeg")
-            alike, at = fitted(seen.pixels, whole, part.place)
-            if alike >= most:
-                best, most, place = part.entry, alike, at
+            fit = fitted(seen.pixels, whole, part.place)
+            if fit.luma >= most and fit.slopes >= SLOPES:
+                best, most, place = part.entry, fit.luma, fit.place
     if best is None:
         return _found("absent", "No entry is this file, and none looks like it, or has it as a part.")
     share = place.side * max(seen.size) / min(seen.size) * place.side * min(best.width, best.height)

@@ -50,7 +50,7 @@ class Nearest:
             self._hashes = grown
         self._hashes[self._count : need] = hashes
         self._count = need
-        if self._count - self._sorted > max(self._tail, self._sorted // 8):
+        if self._count - self._sorted > max(self._tail, min(self._sorted // 8, 32 * self._tail)):
             self._sort()
 
     def within(self, queries: np.ndarray, radius: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

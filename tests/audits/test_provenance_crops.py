@@ -10,7 +10,7 @@ from test_provenance_perceptual import saved, smooth
 
 from audits.provenance import crops, seal
 from audits.provenance.crops import Rectangle, fitted, scanned_windows, stored_windows
-from audits.provenance.examine import PART, examine
+from audits.provenance.examine import PART, SLOPES, examine
 from audits.provenance.ledger import Ledger
 from audits.provenance.looks import decoded, thumbnail
 from audits.provenance.parts import PACKED, Parts, packed
@@ -52,13 +52,16 @@ def test_a_rectangle_is_moved_to_where_it_fits():
     pixels = smooth(3, (200, 200))
     part, (left, top) = cut(pixels, 0.7, 0.3, 0.6)
     whole = decoded(thumbnail(pixels), "image/jpeg")
-    score, place = fitted(part, whole, Rectangle(left / 200 + 0.05, top / 200 - 0.04, 0.72))
-    assert score > 0.96
+    fit = fitted(part, whole, Rectangle(left / 200 + 0.05, top / 200 - 0.04, 0.72))
+    place = fit.place
+    assert fit.luma > 0.98
+    assert fit.slopes > 0.95
     assert abs(place.left - left / 200) < 0.03
     assert abs(place.top - top / 200) < 0.03
     assert abs(place.side - 0.7) < 0.03
-    assert fitted(part, decoded(thumbnail(smooth(4)), "image/jpeg"), place)[0] < 0.7
-    assert fitted(part, whole, Rectangle(5, 5, 0.7))[0] == -1
+    assert fitted(part, decoded(thumbnail(smooth(4)), "image/jpeg"), place).luma < 0.7
+    away = fitted(part, whole, Rectangle(5, 5, 0.7))
+    assert (away.luma, away.slopes) == (-1, -1)
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +95,17 @@ def test_the_share_that_is_left_is_told(ledger):
     result = examine(saved(part, "PNG"), key=KEY, ledger=ledger)
     (share,) = [int(c.split()[3].strip("%")) for c in result.changes if c.startswith("cut to about")]
     assert abs(share - 64) <= 5
+
+
+def test_the_same_shape_with_another_pattern_is_another_picture():
+    """Two bright discs on black: luma agrees, what is drawn on them does not."""
+    y, x = np.mgrid[:200, :200]
+    disc = (x - 100) ** 2 + (y - 100) ** 2 < 80**2
+    one, other = (np.where(disc, 170 + 20 * np.sign(np.sin(a / 5)), 0).astype(np.uint8) for a in (x, y))
+    fit = fitted(one[20:180, 20:180], decoded(thumbnail(other), "image/jpeg"), Rectangle(0.1, 0.1, 0.8))
+    assert fit.luma > 0.9
+    assert fit.slopes < SLOPES
+    assert fitted(one[20:180, 20:180], decoded(thumbnail(one), "image/jpeg"), fit.place).slopes > fit.slopes
 
 
 def test_parts_find_what_comes_from_several_writers(ledger):
