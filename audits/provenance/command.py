@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import os
 import sys
 from pathlib import Path
@@ -25,6 +26,7 @@ def add_parsers(commands: argparse._SubParsersAction) -> None:
     sealing.add_argument("file", type=Path, metavar="FILE", help="PNG, GIF, JPEG, WebP, WAV, MP4 or text")
     sealing.add_argument("--claim", type=Path, required=True, metavar="JSON_FILE", help="the claim")
     sealing.add_argument("--out", type=Path, required=True, metavar="FILE", help="the sealed file")
+    sealing.add_argument("--mark", action="store_true", help="mark the pixels too: of PNG, which changes them a little")
     _key_option(sealing)
     sealing.set_defaults(command=_seal)
 
@@ -48,6 +50,7 @@ def _key_option(parser: argparse.ArgumentParser) -> None:
 
 
 def _seal(arguments) -> int:
+    from audits.provenance import pixel_marks
     from audits.provenance.ledger import Ledger, ledger_url
     from audits.provenance.recording import entry_of
 
@@ -56,19 +59,40 @@ def _seal(arguments) -> int:
     media_type = media_type_of(media) or TEXT_TYPES.get(arguments.file.suffix.lower())
     if media_type is None:
         raise ValueError(f"{arguments.file} is of a type that cannot be sealed.")
-    sealed = seal(media, media_type, claim, key=_key(arguments, make=True))
+    key = _key(arguments, make=True)
+    if arguments.mark:
+        media = _marked(media, media_type, key, claim)
+    sealed = seal(media, media_type, claim, key=key)
     if not arguments.out.parent.is_dir():
         raise ValueError(f"{arguments.out}: there is no such folder.")
     ledger = Ledger(ledger_url(os.environ))
-    ledger.append([entry_of(sealed, thumbnail=False)])  # the file may be anybody's: no picture of it is kept
+    payload = pixel_marks.payload_of(claim) if arguments.mark else None
+    ledger.append([entry_of(sealed, thumbnail=False, payload=payload)])  # anybody's file: no picture of it is kept
     if sealed.sidecar is not None:
         beside(arguments.out).write_bytes(sealed.sidecar)
     arguments.out.write_bytes(sealed.media)
-    print(f"{arguments.out}: sealed with the key {_key(arguments, make=True).id}, and written to {ledger.where}")
+    print(f"{arguments.out}: sealed with the key {key.id}, and written to {ledger.where}")
     return 0
 
 
+def _marked(media: bytes, media_type: str, key: Key, claim: Claim) -> bytes:
+    """The PNG with the mark of its claim in its pixels; other metadata and transparency are left behind."""
+    import io
+
+    from PIL import Image
+
+    from audits.provenance import looks, pixel_marks
+
+    if media_type != "image/png":
+        raise ValueError(f"Only the pixels of PNG files are marked; this is {media_type}: save it as PNG first.")
+    pixels = pixel_marks.marked(looks.decoded(media, media_type), key, claim)
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
+
+
 def _verify(arguments) -> int:
+    from audits.provenance import pixel_marks
     from audits.provenance.examine import examine
 
     try:
@@ -79,7 +103,9 @@ def _verify(arguments) -> int:
     except OSError as error:
         print(f"python -m audits: {arguments.file}: {error.strerror or error}.", file=sys.stderr)
         return EXIT["unreadable"]
-    found = examine(media, key=_key(arguments, make=False), sidecar=sidecar, ledger=_known_ledger())
+    key = _key(arguments, make=False)
+    marks = [pixel_marks.detector([key], learned=bool(importlib.util.find_spec("torch")))] if key else []
+    found = examine(media, key=key, sidecar=sidecar, ledger=_known_ledger(), detectors=marks)
     print(found.verdict.to_json() if arguments.json else spoken(found), end="" if arguments.json else "\n")
     return EXIT[found.verdict.verdict]
 

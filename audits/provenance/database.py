@@ -32,6 +32,7 @@ def table():
         Column("thumbnail", LargeBinary),
         Column("width", Integer, nullable=False),
         Column("height", Integer, nullable=False),
+        Column("payload", BigInteger, index=True),
         Column("link", String(64), nullable=False),
     )
 
@@ -66,11 +67,32 @@ def engine(url: str):
                 connection.execute(f"PRAGMA {pragma}")
 
     @sqlalchemy.event.listens_for(made, "begin")
-    def begin(connection):
+    def transact(connection):
         writes = connection.get_execution_options().get("genlab_writes")
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return made
+
+
+def begin(connection) -> None:
+    """Make the table, or give a ledger that was begun before pixels were marked its column for the mark's message."""
+    import sqlalchemy
+
+    entries, seen = table(), sqlalchemy.inspect(connection)
+    if not seen.has_table(entries.name):
+        entries.metadata.create_all(connection)
+    elif "payload" not in {column["name"] for column in seen.get_columns(entries.name)}:
+        connection.execute(sqlalchemy.DDL(f"ALTER TABLE {entries.name} ADD COLUMN payload BIGINT"))
+        for index in entries.indexes:
+            index.create(connection, checkfirst=True)
+
+
+def ready(engine) -> bool:
+    """Whether `begin` has nothing to do."""
+    import sqlalchemy
+
+    seen = sqlalchemy.inspect(engine)
+    return seen.has_table("entries") and "payload" in {column["name"] for column in seen.get_columns("entries")}
 
 
 @contextlib.contextmanager

@@ -1,7 +1,8 @@
 """The combined verdict on any file: its manifest, any watermark, and the ledger, in one sentence and layer by layer.
 
 A watermark alone never proves origin, since a mark can be copied, and a likeness proves none either: "made here" needs
-our signature over this content, or this very file or content in the ledger.
+our signature over this content, this very file or content in the ledger, or a mark that names an entry of the ledger
+whose picture this one shows.
 """
 
 from __future__ import annotations
@@ -16,17 +17,20 @@ from audits.provenance import content, looks, sealing
 from audits.provenance.claim import Claim
 from audits.provenance.containers import MediaError, media_type_of
 from audits.provenance.crops import fitted
+from audits.provenance.placing import placed, words
 from audits.provenance.keys import Key
 from audits.provenance.ledger import Entry, Ledger, LedgerProblem
 from audits.provenance.looks import Look
 from audits.provenance.perceptual import VIEWS
 from audits.provenance.sealing import Layer, Verdict
+from audits.watermark.image import View
 
 RADIUS = 40  # bits of 256 within which two pictures may be one: unrelated ones differ in about 128
 STRICT = 16  # bits, where no thumbnail is there to compare
 ALIKE = 0.99  # correlation with the thumbnail from which on two pictures are taken for one
 PART = 0.97  # the same for a cut-out and a part of a thumbnail
 SLOPES = 0.95  # and of their slopes
+SHOWN = 0.85  # correlation with the thumbnail of the entry that a mark names
 CHANCE = 1e-6  # that any detector here takes an unmarked file for a marked one
 SHORT = 64  # bytes: a text any shorter may well be written twice
 
@@ -39,11 +43,15 @@ class Detection:
         layer: its name in the verdict, such as "watermark" or "learned watermark".
         p_value: of an unmarked file, everything that the detector tried counted.
         detail: one sentence.
+        payload: what the mark says, None where that cannot be read.
+        view: how the picture lies against the one that was marked, None where that is not known.
     """
 
     layer: str
     p_value: float
     detail: str
+    payload: int | None = None
+    view: View | None = None
 
 
 Detector = Callable[[np.ndarray], Detection | None]
@@ -69,11 +77,13 @@ class Examined:
 
 @dataclass(frozen=True)
 class _Found:
-    """What the ledger knows: state "this file", "this content", "looks like", "absent", "plain", "off", "unusable"."""
+    """What the ledger knows: state "this file", "this content", "named" (by a mark, and it shows the same), "unlike"
+    (named, and it shows something else), "looks like", "absent", "plain", "off", "unusable"."""
 
     layer: Layer
     entry: Entry | None = None
     view: str = ""
+    done: tuple[str, ...] = ()  # what was done to the picture, as far as view and mark tell
 
     @property
     def state(self) -> str:
@@ -102,10 +112,10 @@ def examine(
     marks = [d for d in (detect(seen.pixels) for detect in detectors) if d is not None] if seen else []
     found_marks = [d for d in marks if d.p_value * len(detectors) <= CHANCE]
     layers += [Layer(d.layer, d.p_value, "found" if d in found_marks else "absent", d.detail) for d in marks]
-    known = _known(media, seen, ledger, manifest.claim)
+    known = _known(media, seen, ledger, manifest.claim, found_marks)
     layers.append(known.layer)
     stripped = manifest.layers[0].state == "absent"
-    changes = _changes(media, seen, known, stripped) if known.state == "looks like" else ()
+    changes = _changes(media, seen, known, stripped) if known.state in ("looks like", "named") else ()
     word, sentence = _combined(manifest, bool(found_marks), known, changes, unreadable)
     claim = known.entry.claim if known.entry and manifest.layers[0].state != "valid" else manifest.claim
     return Examined(sentence, Verdict(word, claim, tuple(layers)), known.entry, changes)
@@ -120,8 +130,14 @@ def _look(media: bytes) -> tuple[Look | None, str]:
         return None, str(error)
 
 
-def _known(media: bytes, seen: Look | None, ledger: Ledger | LedgerProblem | None, claim: Claim | None) -> _Found:
-    """What the ledger knows of this file, of its content, or of a picture like it."""
+def _known(
+    media: bytes,
+    seen: Look | None,
+    ledger: Ledger | LedgerProblem | None,
+    claim: Claim | None,
+    marks: Sequence[Detection],
+) -> _Found:
+    """What the ledger knows of this file, of its content, of what its mark names, or of a picture like it."""
     if ledger is None:
         return _found("off", "There is no ledger here to ask.")
     if isinstance(ledger, LedgerProblem):
@@ -139,6 +155,9 @@ def _known(media: bytes, seen: Look | None, ledger: Ledger | LedgerProblem | Non
             return _found("this content", detail, equal)
         if seen is None:
             return _found("absent", "No entry is this file, and only pictures are looked up by what they show.")
+        named = _named(seen, ledger, marks)
+        if named is not None:
+            return named
         if seen.plain:
             return _found("plain", "No entry is this file, and the picture is too plain to be told from others.")
         return _alike(seen, ledger)
@@ -162,6 +181,32 @@ def _equal(media: bytes, ledger: Ledger, claim: Claim | None) -> Entry | None:
 def _telling(media: bytes, seen: Look | None) -> bool:
     """Whether equal content is no coincidence: not a plain picture, not a short text."""
     return not seen.plain if seen else len(media) >= SHORT
+
+
+def _named(seen: Look, ledger: Ledger, marks: Sequence[Detection]) -> _Found | None:
+    """The entry that a mark in the picture names, compared with what the picture shows; None where none is named."""
+    best, most = None, -2.0
+    for mark in marks:
+        for entry in ledger.by_payload(mark.payload) if mark.payload is not None else ():
+            if entry.thumbnail is None:
+                laid, alike = None, -1.0
+            else:
+                laid = placed(seen.pixels, mark.view, looks.decoded(entry.thumbnail, "image/jpeg"),
+                              (entry.width, entry.height))  # fmt: skip
+                alike = laid.likeness
+            if alike > most:
+                best, most = (entry, mark.view, laid), alike
+    if best is None:
+        return None
+    entry, view, laid = best
+    start = f"Entry {entry.id} of {entry.made} is the one that the mark names"
+    if laid is None:
+        return _found("unlike", f"{start}; no picture of it is kept that could be compared.", entry)
+    if most < SHOWN:
+        return _found("unlike", f"{start}, and it shows something else (correlation {most:.2f}).", entry)
+    done = tuple(words(laid, view, (entry.width, entry.height), seen.size))
+    layer = Layer("ledger", None, "named", f"{start}, and it shows the same (correlation {most:.2f}).")
+    return _Found(layer, entry, "", done)
 
 
 def _alike(seen: Look, ledger: Ledger) -> _Found:
@@ -199,8 +244,8 @@ def _part_of(seen: Look, ledger: Ledger) -> _Found:
 
 def _changes(media: bytes, seen: Look, known: _Found, stripped: bool) -> tuple[str, ...]:
     """What was done to the picture since it was made, as far as entry and picture tell."""
-    entry, changes = known.entry, []
-    if known.view != "as it is":
+    entry, changes = known.entry, list(known.done)
+    if known.view not in ("", "as it is"):
         changes.append(known.view)
     now = media_type_of(media)
     if now != entry.media_type:
@@ -234,12 +279,16 @@ def _combined(
     if known.state == "this content":
         gone = "its manifest was removed" if first.state == "absent" else f"its manifest does not hold ({first.state})"
         return "made here", f"Made here by {maker}: the content is what was given out; {gone}."
-    if known.state == "looks like" and marked:
+    if known.state == "named" or (known.state == "looks like" and marked):
         return "altered", f"Made here by {maker}; edited since{': ' * bool(changes)}{', '.join(changes)}."
+    if known.state == "unlike":
+        return "altered", f"Carries the mark of an item made here by {maker}, {_unlike(known)}: a mark can be copied."
     if known.state == "looks like":
         rest = "nothing in the file itself says so" if first.state == "absent" else f"its manifest is {first.state}"
         done = f" ({', '.join(changes)})" if changes else ""
-        return "altered", f"Looks like an item made here by {maker}, edited since{done}; {rest}."
+        if entry.payload is not None:
+            rest += ", and the mark that was in its pixels is not in these"
+        return "altered", f"Looks like an item made here by {maker}{done}; {rest}: it may be another picture."
     if marked:
         rest = "" if first.state == "absent" else f" (its manifest: {first.state})"
         return (
@@ -255,6 +304,10 @@ def _combined(
     if first.state == "absent":
         return "no evidence", "No mark of this lab found; that does not prove it is real."
     return "no evidence", f"No mark of this lab found: {_lowered(first.detail)}"
+
+
+def _unlike(known: _Found) -> str:
+    return "and no picture of it is kept" if known.entry.thumbnail is None else "and shows something else"
 
 
 def words_of(claim: Claim) -> str:

@@ -47,6 +47,7 @@ class Entry:
         windows: hashes of parts of the picture, as `parts.packed` makes them; None without a thumbnail.
         thumbnail: a small JPEG, None where an upload was involved.
         width, height: of a picture, 0 for other media.
+        payload: what the mark in its pixels says, 32 bits; None where they carry none.
         id, made, link: given by the ledger: a number from 1, UTC time, and the hash that chains it to the entry before.
     """
 
@@ -59,6 +60,7 @@ class Entry:
     thumbnail: bytes | None = None
     width: int = 0
     height: int = 0
+    payload: int | None = None
     id: int = 0
     made: str = ""
     link: str = ""
@@ -69,6 +71,7 @@ class Entry:
         hashes = [None if h is None else h.hex() for h in (self.phash, self.windows)]
         body = [self.id, self.made, self.sha256, self.content, self.media_type, self.claim.to_json()]
         body += [*hashes, thumbnail, self.width, self.height]
+        body += [] if self.payload is None else [self.payload]
         return hashlib.sha256(f"{before}\n{json.dumps(body)}".encode()).hexdigest()
 
 
@@ -116,9 +119,9 @@ class Ledger:
             raise LedgerProblem(f"{VARIABLE} holds no SQLAlchemy URL that works here: {why}.") from error
         self._entries = database.table()
         with self._told():
-            if not sqlalchemy.inspect(self.engine).has_table(self._entries.name):
+            if not database.ready(self.engine):
                 with self._writing() as connection:  # of two processes that come at once, one waits for the other
-                    self._entries.metadata.create_all(connection)
+                    database.begin(connection)
 
     @property
     def where(self) -> str:
@@ -193,6 +196,10 @@ class Ledger:
     def by_content(self, content: str) -> list[Entry]:
         """Entries with this content, whatever manifest the file carries; the first ones made."""
         return self._where(self._entries.c.content == content)
+
+    def by_payload(self, payload: int) -> list[Entry]:
+        """Entries whose pixels carry this message; as a rule one, since two share it once in 2^32 pairs."""
+        return self._where(self._entries.c.payload == payload)
 
     def near(self, looked: Print, radius: int, most: int = 20) -> list[Near]:
         """Entries that show the same picture as far as its hash goes, flipped and turned views included.

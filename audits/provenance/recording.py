@@ -12,15 +12,16 @@ from audits.provenance.parts import packed
 from audits.provenance.sealing import Sealed
 
 
-def entry_of(sealed: Sealed, *, thumbnail: bool) -> Entry:
+def entry_of(sealed: Sealed, *, thumbnail: bool, payload: int | None = None) -> Entry:
     """The entry of a sealed file, still without number and link.
 
     Args:
         thumbnail: whether a small picture of it may be kept: never where an upload was involved.
+        payload: what the mark in its pixels says; None where they carry none.
     """
     digest = sealed.content or content.content_digest(sealed.media)
     sha256 = hashlib.sha256(sealed.media).hexdigest()
-    entry = Entry(sha256, digest, sealed.media_type, sealed.claim)
+    entry = Entry(sha256, digest, sealed.media_type, sealed.claim, payload=payload)
     seen = looks.look(sealed.media, sealed.media_type)
     if seen is None:
         return entry

@@ -11,7 +11,7 @@ import numpy as np
 
 from audits.bias.table_audit import audit_table
 from audits.report import Finding, Report
-from genlab.studio import shelf
+from genlab.studio import pictures, shelf
 from genlab.studio.collect import Collected, auditable, from_model
 from genlab.studio.naming import attributes_of, judge_for
 from genlab.studio.shelf import StudioError
@@ -271,22 +271,25 @@ def contact_sheet(collected: Collected, column: str, group: str) -> bytes | None
             left, top = (i % ACROSS) * (side + gap), (i // ACROSS) * (side + gap)
             sheet.paste(thumb, (left + (side - thumb.width) // 2, top + (side - thumb.height) // 2))
     sheet = sheet.resize((sheet.width * 2, sheet.height * 2), Image.Resampling.NEAREST)
-    file = io.BytesIO()
-    sheet.save(file, "PNG", compress_level=4)
     return leaving(
-        collected, file.getvalue(), "audit sheet", {"column": column, "group": group, "items": " ".join(chosen)}
+        collected,
+        np.asarray(sheet).transpose(2, 0, 1),
+        "audit sheet",
+        {"column": column, "group": group, "items": " ".join(chosen)},
     )
 
 
-def leaving(collected: Collected, png: bytes, what: str, inputs: Mapping[str, str]) -> bytes:
-    """A picture of the audit as it may leave: with its signed claim where the items were generated here."""
+def leaving(collected: Collected, picture: bytes | np.ndarray, what: str, inputs: Mapping[str, str]) -> bytes:
+    """A picture of the audit, a PNG or pixels (c, h, w), as it may leave: sealed where the items were generated here."""
+    drawn = isinstance(picture, np.ndarray)
     if collected.made is None:
-        return png
+        return pictures.png(picture) if drawn else picture
     from audits.provenance import Claim
-    from genlab.studio.marking import mark
+    from genlab.studio.marking import Drawn, mark
 
     model, weights, first = collected.made
-    return mark(png, "image/png", Claim(model, weights, what, first, dict(inputs), {})).media
+    claim = Claim(model, weights, what, first, dict(inputs), {})
+    return mark(Drawn(picture, pictures.png) if drawn else picture, "image/png", claim).media
 
 
 # ---- planning

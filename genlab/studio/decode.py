@@ -3,7 +3,7 @@
 from audits.provenance import Claim, Sealed
 from genlab.studio import pictures, shelf
 from genlab.studio.encode import Encoded, checked, explorable, pictures_of, rounded, written
-from genlab.studio.marking import mark
+from genlab.studio.marking import Drawn, mark
 
 REACH = 4.0  # standard deviations that a slider goes each way
 MOVED = ", moved"  # ends the origin of a code that a slider changed
@@ -25,7 +25,7 @@ def decode(model: str, code: object, *, origin: str = "") -> Sealed:
     item = pictures_of(model, numbers[None])[0]
     inputs = {"from": str(origin)[:200]} if origin else {}
     claim = Claim(known.name, known.weights, "decode", 0, inputs, {"code": written(numbers)})
-    return mark(pictures.png(pictures.enlarge(item)), "image/png", claim)
+    return mark(Drawn(pictures.enlarge(item), pictures.png), "image/png", claim)
 
 
 def move(model: str, start: Encoded, dimension: object, to: object) -> Encoded:

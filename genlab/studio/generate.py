@@ -14,7 +14,7 @@ import numpy as np
 from audits.provenance import Claim, Sealed
 from genlab.device import gpu
 from genlab.studio import pictures, shelf
-from genlab.studio.marking import mark_all
+from genlab.studio.marking import Drawn, mark_all
 from genlab.studio.shelf import Entry
 
 MOST = 64  # items a request
@@ -89,7 +89,7 @@ def generate(
     large = pictures.enlarge(items)
     inputs = {"sheet": str(count), "offset": str(offset)} | ({} if asked is None else {"label": known.classes[asked]})
     raw = pictures.png(pictures.grid(items, min(count, COLUMNS)))
-    made = [(pictures.png(item), "image/png", claim) for item, claim in zip(large, claims, strict=True)]
+    made = [(Drawn(item, pictures.png), "image/png", claim) for item, claim in zip(large, claims, strict=True)]
     made.append((raw, "image/png", Claim(known.name, known.weights, "generate", first, inputs, turned)))
     *sealed, sheet = mark_all(made)
     names = [file_name(known, first + i, claims[i].inputs.get("label")) for i in range(count)]

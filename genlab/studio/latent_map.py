@@ -12,7 +12,7 @@ from audits.provenance import Claim, Sealed
 from genlab.data.fetch import cache_folder
 from genlab.studio import encode, pictures, shelf
 from genlab.studio.encode import Encoded, explorable, rounded
-from genlab.studio.marking import mark
+from genlab.studio.marking import Drawn, mark
 
 NEIGHBOURS = 6  # examples that a point of the map is mixed from
 PROBED = 12  # examples on which dimensions are tried
@@ -186,7 +186,7 @@ def drawn_map(model: str) -> Sealed:
             room[:] = item.transpose(1, 2, 0) * 255
     pixels = canvas.round().clip(0, 255).astype(np.uint8).transpose(2, 0, 1)
     claim = Claim(known.name, known.weights, "map", 0, {"items": f"{known.data}, {data.licence}"}, {})
-    return mark(pictures.png(pixels), "image/png", claim)
+    return mark(Drawn(pixels, pictures.png), "image/png", claim)
 
 
 BACKGROUND = "#10161d"

@@ -15,7 +15,7 @@ from genlab.data import portraits
 from genlab.studio import mitigation_fits as fits
 from genlab.studio import pictures, shelf
 from genlab.studio.generate import whole_seed
-from genlab.studio.marking import mark
+from genlab.studio.marking import Drawn, mark
 from genlab.studio.mitigation_fits import Step, Wanted, candidates
 from genlab.studio.mitigation_report import Side, agreement_of, report_of, shares_of, verdict
 from genlab.studio.shelf import StudioError
@@ -244,8 +244,9 @@ def seal_sheet(wanted: Wanted, items: np.ndarray, seed: int) -> Sealed:
         inputs |= {"attribute": wanted.attribute, "target": json.dumps(target), "judge": wanted.judge}
         inputs |= {"fitted": f"{fits.POOL}+{fits.EACH}"}
     knobs = shelf.default_knobs(shelf.model(wanted.model))
-    raw = pictures.png(pictures.enlarge(pictures.grid(items, SHEET_COLUMNS), SHEET_SCALE))
-    return mark(raw, "image/png", Claim(wanted.model, wanted.weights, "generate", seed, inputs, knobs))
+    sheet = pictures.enlarge(pictures.grid(items, SHEET_COLUMNS), SHEET_SCALE)
+    claim = Claim(wanted.model, wanted.weights, "generate", seed, inputs, knobs)
+    return mark(Drawn(sheet, pictures.png), "image/png", claim)
 
 
 def remade(claim: Claim) -> Sealed:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from audits.provenance import Claim, Layer
+from audits.provenance import Claim, Layer, pixel_marks
 from audits.provenance.examine import Detector, examine
 from audits.provenance.ledger import LedgerProblem
 from genlab.studio import ledger, marking, uploads
@@ -10,7 +10,11 @@ from genlab.studio.regenerate import repeatable
 from genlab.studio.shelf import StudioError
 
 LARGEST = uploads.LARGEST  # bytes of a file
-DETECTORS: tuple[Detector, ...] = ()  # one a watermark that this installation puts on
+
+
+def detectors() -> tuple[Detector, ...]:
+    """One for each kind of mark that this installation puts on."""
+    return (pixel_marks.detector([marking.key()]),)
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,7 @@ def verify(media: bytes, *, sidecar: bytes | None = None) -> Verified:
         known = ledger.ledger()
     except LedgerProblem as problem:
         known = problem
-    found = examine(media, key=marking.key(), sidecar=sidecar, ledger=known, detectors=DETECTORS)
+    found = examine(media, key=marking.key(), sidecar=sidecar, ledger=known, detectors=detectors())
     verdict = found.verdict
     obstacle = _obstacle(verdict.claim)
     return Verified(

@@ -1,5 +1,6 @@
 """A walk from one code to another: frames, a strip of them, a GIF and a video."""
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,7 +8,7 @@ import numpy as np
 from audits.provenance import Claim, Sealed
 from genlab.studio import pictures, shelf
 from genlab.studio.encode import Encoded, checked, explorable, pictures_of, rounded, written
-from genlab.studio.marking import mark_all
+from genlab.studio.marking import Drawn, mark_all
 
 PATHS = ("spherical", "linear")
 FEWEST, MOST = 3, 60
@@ -42,11 +43,10 @@ def walk(model: str, start: Encoded, end: Encoded, *, frames: object = 24, path:
     if path not in PATHS:
         raise shelf.StudioError(f"Paths are {' and '.join(PATHS)}; {str(path)[:40]!r} was given.")
     items = pictures_of(model, between(a, b, count, path))
-    forms = {form: make(items, form) for form in FORMS}
     inputs = {"from": start.origin[:200], "to": end.origin[:200]}
     knobs = {"start": written(a), "end": written(b), "frames": count, "path": path}
     claims = {f: Claim(known.name, known.weights, "walk", 0, inputs | {"form": f}, knobs) for f in FORMS}
-    made = mark_all([(forms[form], kind, claims[form]) for form, kind in FORMS.items()])
+    made = mark_all([(make(items, form), kind, claims[form]) for form, kind in FORMS.items()])
     return Walk(**dict(zip(FORMS, made, strict=True)))
 
 
@@ -65,10 +65,10 @@ def between(a: np.ndarray, b: np.ndarray, count: int, path: str) -> np.ndarray:
     return rounded(turn * ((1 - t) * lengths[0] + t * lengths[1]))
 
 
-def make(items: np.ndarray, form: str) -> bytes:
-    """The frames (n, c, h, w) as a file of one of `FORMS`."""
+def make(items: np.ndarray, form: str) -> Drawn:
+    """The frames (n, c, h, w), to be marked and written in one of `FORMS`."""
     if form == "strip":
         rows = np.linspace(0, len(items) - 1, min(STRIP, len(items))).round().astype(int)
-        return pictures.png(pictures.grid(pictures.enlarge(items[rows]), len(rows), gap=8))
-    large = pictures.enlarge(items)
-    return pictures.gif(large, RATE) if form == "gif" else pictures.mp4(large, RATE)
+        return Drawn(pictures.grid(pictures.enlarge(items[rows]), len(rows), gap=8), pictures.png)
+    write = pictures.gif if form == "gif" else pictures.mp4
+    return Drawn(pictures.enlarge(items), functools.partial(write, per_second=RATE))

@@ -95,9 +95,9 @@ def test_an_edited_copy_looks_like_an_item_and_says_on_what_that_rests(sealed, l
     media = media(sealed)
     result = examine(media, key=KEY, ledger=ledger)
     assert result.verdict.verdict == "altered"
-    assert result.sentence.startswith("Looks like an item made here by gan-portraits, seed 42, edited since (")
+    assert result.sentence.startswith("Looks like an item made here by gan-portraits, seed 42 (")
     assert words in result.sentence
-    assert result.sentence.endswith("nothing in the file itself says so.")
+    assert result.sentence.endswith("nothing in the file itself says so: it may be another picture.")
     assert result.entry.claim == result.verdict.claim == CLAIM
     marked = examine(media, key=KEY, ledger=ledger, detectors=[found(1e-9)])
     assert marked.sentence.startswith("Made here by gan-portraits, seed 42; edited since: ")
@@ -146,7 +146,7 @@ def test_a_strangers_manifest_is_never_made_here(sealed, ledger):
     copied = seal(again(sealed, "JPEG"), "image/jpeg", CLAIM, key=OTHER).media
     result = examine(copied, key=KEY, ledger=ledger)
     assert result.verdict.verdict == "altered"
-    assert result.sentence.endswith("its manifest is unknown key.")
+    assert result.sentence.endswith("its manifest is unknown key: it may be another picture.")
 
 
 def test_text_is_known_by_its_content(ledger):
@@ -264,7 +264,7 @@ def test_the_command_tells_the_sentence_first(tmp_path, monkeypatch, capsys):
     assert main(["verify", "plain.png", "--json"]) == 0  # the same pixels
     body = json.loads(capsys.readouterr().out)
     assert list(body) == ["verdict", "claim", "layers"]
-    assert [layer["layer"] for layer in body["layers"]] == ["manifest", "ledger"]
+    assert [layer["layer"] for layer in body["layers"]] == ["manifest", "pixel mark", "ledger"]
     (tmp_path / "copy.jpg").write_bytes(saved(smooth(), "JPEG", quality=90))
     assert main(["verify", "copy.jpg"]) == 4
     assert "Looks like an item made here" in capsys.readouterr().out

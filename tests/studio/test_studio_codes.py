@@ -212,7 +212,8 @@ def test_a_walk_in_three_forms():
         assert (claim.action, claim.inputs["form"], claim.knobs["frames"]) == ("walk", form, 9)
     first = decode(MODEL, list(start.code))
     shown = np.asarray(Image.open(io.BytesIO(made.strip.media)))[:, :224]
-    assert (shown == np.asarray(Image.open(io.BytesIO(first.media)))).all()
+    alone = np.asarray(Image.open(io.BytesIO(first.media)))
+    assert np.sqrt(np.mean((shown - alone.astype(float)) ** 2)) < 4  # the same picture under the marks of two claims
 
 
 @pytest.mark.parametrize(

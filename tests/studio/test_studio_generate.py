@@ -58,7 +58,7 @@ def test_pictures_are_enlarged_eightfold_and_the_sheet_is_not():
         large = pixels(made.pictures[i].media)
         small = sheet[i // 8 * 28 :, i % 8 * 28 :][:28, :28]
         assert large.shape == (224, 224)
-        assert (large == small.repeat(8, 0).repeat(8, 1)).all()
+        assert np.abs(large - small.repeat(8, 0).repeat(8, 1).astype(float)).mean() < 3  # the mark, and no more
     assert (sheet[28:, 3 * 28 :] == 0).all()
 
 

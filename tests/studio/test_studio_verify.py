@@ -64,12 +64,12 @@ def test_an_edited_copy_is_told_and_can_be_made_again():
     made = generate("gan-small", seed=7, count=2).pictures[1]
     result = verify(resaved(made.media, "JPEG", quality=60))
     assert result.verdict == "altered"
-    assert result.sentence.startswith("Looks like an item made here by gan-small, seed 8, edited since (saved as JPEG")
+    assert result.sentence.startswith("Made here by gan-small, seed 8; edited since: saved as JPEG")
     assert result.claim == made.claim
     assert "saved as JPEG" in result.changes
     assert result.obstacle == ""
     assert make_again(result.claim).content == made.content
-    assert [layer.layer for layer in result.layers] == ["manifest", "ledger"]
+    assert [layer.layer for layer in result.layers] == ["manifest", "pixel mark", "ledger"]
 
 
 def test_what_cannot_be_made_again_says_why():
