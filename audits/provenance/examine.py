@@ -17,11 +17,11 @@ from audits.provenance import content, looks, sealing
 from audits.provenance.claim import Claim
 from audits.provenance.containers import MediaError, media_type_of
 from audits.provenance.crops import fitted
-from audits.provenance.placing import placed, words
 from audits.provenance.keys import Key
 from audits.provenance.ledger import Entry, Ledger, LedgerProblem
 from audits.provenance.looks import Look
 from audits.provenance.perceptual import VIEWS
+from audits.provenance.placing import placed, words
 from audits.provenance.sealing import Layer, Verdict
 from audits.watermark.image import View
 

@@ -70,21 +70,26 @@ def decode(soft: np.ndarray, count: int = 1) -> list[np.ndarray]:
     Args:
         count: how many ends of the last round are traced back; words they share are given once.
     """
-    received = np.asarray(soft, np.float32).reshape(BITS, len(POLYNOMIALS))
-    gains = np.einsum("bsg,ng->nbs", _outputs(), received)
+    return decode_all(np.asarray(soft)[None], count)[0]
+
+
+def decode_all(soft: np.ndarray, count: int = 1) -> list[list[np.ndarray]]:
+    """`decode` of several messages (n, 336) at once, which takes hardly longer than one."""
+    received = np.asarray(soft, np.float32).reshape(len(soft), BITS, len(POLYNOMIALS))
+    gains = np.einsum("bsg,mng->nmbs", _outputs(), received)
     states = np.arange(STATES)
     bit, before = states >> (MEMORY - 1), (states & (STATES // 2 - 1)) << 1
-    reach, kept = np.zeros(STATES, np.float32), []
-    for step in [*range(BITS)] * 3:
+    reach = np.zeros((len(soft), STATES), np.float32)
+    kept = np.empty((3 * BITS, len(soft), STATES), bool)
+    for i, step in enumerate([*range(BITS)] * 3):
         gain = gains[step]
-        low, high = reach[before] + gain[bit, before], reach[before | 1] + gain[bit, before | 1]
-        kept.append(high > low)
+        low, high = reach[:, before] + gain[:, bit, before], reach[:, before | 1] + gain[:, bit, before | 1]
+        kept[i] = high > low
         reach = np.maximum(low, high)
-    words = {}
-    for state in np.argsort(-reach)[:count]:
-        found = []
-        for choice in reversed(kept):
-            found.append(int(state) >> (MEMORY - 1))
-            state = ((state & (STATES // 2 - 1)) << 1) | int(choice[state])
-        words.setdefault(tuple(found[::-1][BITS : 2 * BITS]))
-    return [np.array(word) for word in words]
+    ends = np.argsort(-reach, axis=1)[:, :count]
+    row, found = np.arange(len(soft))[:, None], np.empty((3 * BITS, *ends.shape), np.int64)
+    for i in range(3 * BITS - 1, -1, -1):
+        found[i] = ends >> (MEMORY - 1)
+        ends = ((ends & (STATES // 2 - 1)) << 1) | kept[i][row, ends]
+    words = found[BITS : 2 * BITS].transpose(1, 2, 0)
+    return [[np.array(word) for word in dict.fromkeys(map(tuple, several.tolist()))] for several in words]

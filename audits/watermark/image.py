@@ -281,10 +281,9 @@ def readings(
         if pose == Pose():
             unmoved = lattice.statistic(lattice.chips(value[lattice.PILOTS]), lattice.chips(pilots))
             found.append((unmoved, 0, value, pose))
+    softs = np.stack([lattice.chips(straight[lattice.CARRIERS]) * message for _, _, straight, _ in found])
     read = []
-    for t, view, straight, pose in found:
-        soft = lattice.chips(straight[lattice.CARRIERS]) * message
-        words = codeword.decode(soft, WORDS)
+    for (t, view, _, pose), soft, words in zip(found, softs, codeword.decode_all(softs, WORDS), strict=True):
         fits = [lattice.statistic(soft, codeword.encode(word)) for word in words]
         best = max(range(len(words)), key=lambda i: (codeword.genuine(key, words[i]), fits[i]))
         turn = lattice.VIEWS[view]

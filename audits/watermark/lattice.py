@@ -239,17 +239,31 @@ def aligned(values: np.ndarray, pilots: np.ndarray) -> list[tuple[float, int, np
         pilots: the key's signs of the pilots, complex (48,).
     """
     x, y = WAVES.T
-    found = []
-    for view in range(len(VIEWS)):
-        index, conjugate = _turned(view)
-        turned = np.where(conjugate, np.conj(values[index]), values[index])
-        plane = np.zeros((GRID, GRID), np.complex64)
-        plane[y[PILOTS] % GRID, x[PILOTS] % GRID] = np.conj(pilots) * turned[PILOTS]
-        fits = fft.fft2(plane).real
-        down, right = divmod(int(fits.argmax()), GRID)
-        straight = turned * np.exp(-2j * np.pi * (x * right + y * down) / GRID)
-        found.append((statistic(chips(straight[PILOTS]), chips(pilots)), view, straight))
-    return found
+    index, conjugate = _every_turn()
+    turned = np.where(conjugate, np.conj(values[index]), values[index])
+    rows = np.zeros((len(VIEWS), y.max() + 1, GRID), np.complex64)  # of the plane; below them it is empty
+    rows[:, y[PILOTS], x[PILOTS] % GRID] = np.conj(pilots) * turned[:, PILOTS]
+    cosine, sine = _down()
+    across = fft.fft(rows, axis=2)
+    fits = (cosine @ across.real + sine @ across.imag).reshape(len(VIEWS), -1)
+    down, right = np.divmod(fits.argmax(1), GRID)
+    straight = turned * np.exp(-2j * np.pi * (np.outer(right, x) + np.outer(down, y)) / GRID)
+    expected = chips(pilots)
+    return [(statistic(chips(one[PILOTS]), expected), view, one) for view, one in enumerate(straight)]
+
+
+@functools.cache
+def _every_turn() -> tuple[np.ndarray, np.ndarray]:
+    """`_turned` of the eight views: (8, 216) each."""
+    index, conjugate = zip(*map(_turned, range(len(VIEWS))), strict=True)
+    return np.array(index), np.array(conjugate)
+
+
+@functools.cache
+def _down() -> tuple[np.ndarray, np.ndarray]:
+    """Cosines and sines (120, 13) of shifts down, for the real part of a transform."""
+    turn = 2 * np.pi * np.outer(np.arange(GRID), np.arange(WAVES[:, 1].max() + 1)) / GRID
+    return np.cos(turn).astype(np.float32), np.sin(turn).astype(np.float32)
 
 
 def chips(values: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import hmac
 
@@ -14,6 +15,7 @@ class WatermarkError(ValueError):
     """A mark cannot be written or sought; the message is a single sentence."""
 
 
+@functools.lru_cache(maxsize=64)
 def derive(key: bytes, label: str, length: int) -> bytes:
     """`length` bytes (at most 8,160) that nobody without the key can tell from random ones."""
     if not isinstance(key, bytes) or len(key) < SHORTEST:

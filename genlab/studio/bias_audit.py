@@ -280,7 +280,7 @@ def contact_sheet(collected: Collected, column: str, group: str) -> bytes | None
 
 
 def leaving(collected: Collected, picture: bytes | np.ndarray, what: str, inputs: Mapping[str, str]) -> bytes:
-    """A picture of the audit, a PNG or pixels (c, h, w), as it may leave: sealed where the items were generated here."""
+    """A picture of the audit, PNG or pixels (c, h, w), as it may leave: sealed where items were generated here."""
     drawn = isinstance(picture, np.ndarray)
     if collected.made is None:
         return pictures.png(picture) if drawn else picture
