@@ -92,7 +92,6 @@ def _marked(media: bytes, media_type: str, key: Key, claim: Claim) -> bytes:
 
 
 def _verify(arguments) -> int:
-    from audits.provenance import pixel_marks
     from audits.provenance.examine import examine
 
     try:
@@ -104,10 +103,18 @@ def _verify(arguments) -> int:
         print(f"python -m audits: {arguments.file}: {error.strerror or error}.", file=sys.stderr)
         return EXIT["unreadable"]
     key = _key(arguments, make=False)
-    marks = [pixel_marks.detector([key], learned=bool(importlib.util.find_spec("torch")))] if key else []
-    found = examine(media, key=key, sidecar=sidecar, ledger=_known_ledger(), detectors=marks)
+    found = examine(media, key=key, sidecar=sidecar, ledger=_known_ledger(), detectors=_detectors(key))
     print(found.verdict.to_json() if arguments.json else spoken(found), end="" if arguments.json else "\n")
     return EXIT[found.verdict.verdict]
+
+
+def _detectors(key: Key | None) -> list:
+    """What looks for our marks; where there is no key, nothing was marked here."""
+    if key is None:
+        return []
+    from audits.provenance import pixel_marks
+
+    return [pixel_marks.detector([key], learned=bool(importlib.util.find_spec("torch")))]
 
 
 def _ledger(arguments) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,9 +22,10 @@ from audits.provenance.keys import Key
 from audits.provenance.ledger import Entry, Ledger, LedgerProblem
 from audits.provenance.looks import Look
 from audits.provenance.perceptual import VIEWS
-from audits.provenance.placing import placed, words
 from audits.provenance.sealing import Layer, Verdict
-from audits.watermark.image import View
+
+if TYPE_CHECKING:
+    from audits.watermark.image import View
 
 RADIUS = 40  # bits of 256 within which two pictures may be one: unrelated ones differ in about 128
 STRICT = 16  # bits, where no thumbnail is there to compare
@@ -186,6 +188,8 @@ def _telling(media: bytes, seen: Look | None) -> bool:
 def _named(seen: Look, ledger: Ledger, marks: Sequence[Detection]) -> _Found | None:
     """The entry that a mark in the picture names, compared with what the picture shows; None where none is named."""
     best, most = None, -2.0
+    if any(mark.payload is not None for mark in marks):
+        from audits.provenance.placing import placed, words  # scipy is slow to load
     for mark in marks:
         for entry in ledger.by_payload(mark.payload) if mark.payload is not None else ():
             if entry.thumbnail is None:

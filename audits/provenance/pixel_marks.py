@@ -9,6 +9,7 @@ import numpy as np
 from audits.provenance.claim import Claim
 from audits.provenance.examine import Detection, Detector
 from audits.provenance.keys import Key
+from audits.provenance.placing import lies
 from audits.watermark import image
 
 READERS = 2  # the fixed filter, and the network where the filter sees nothing
@@ -60,7 +61,5 @@ def _words(found: image.Detection, p_value: float) -> str:
     if p_value > image.RATE:
         return f"No mark of a key here: {tried}"
     message = "its message cannot be read" if found.payload is None else f"it says {found.payload:08x}"
-    view = found.view
-    lies = [] if view is None or abs(view.degrees) < 0.5 else [f"turned by {view.degrees:.0f}°"]
-    lies += ["mirrored"] if view is not None and view.mirrored else []
-    return f"A mark of a key here{', ' * bool(lies)}{', '.join(lies)}; {message}. {tried}"
+    seen = "".join(f", {part}" for part in lies(found.view))
+    return f"A mark of a key here{seen}; {message}. {tried}"

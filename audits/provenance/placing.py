@@ -58,7 +58,7 @@ def _upright(grey: np.ndarray, view: View, zoom: float) -> tuple[np.ndarray, np.
     small = Image.fromarray(np.ascontiguousarray(grey, np.float32)).resize((wide, tall), Image.Resampling.BILINEAR)
     full = Image.new("F", small.size, 1.0)
     turned = [part.rotate(view.degrees, Image.Resampling.BILINEAR, expand=True) for part in (small, full)]
-    picture, mask = (np.asarray(part)[::-1] if view.mirrored else np.asarray(part) for part in turned)
+    picture, mask = (np.asarray(part)[:, ::-1] if view.mirrored else np.asarray(part) for part in turned)
     return picture, (mask > 0.99).astype(np.float32)
 
 
@@ -78,17 +78,21 @@ def _correlation(whole: np.ndarray, cut: np.ndarray, mask: np.ndarray) -> tuple[
     return np.where(spread > 1e-6, cross / np.sqrt(np.maximum(spread, 1e-6)), 0.0), common
 
 
+def lies(view: View) -> list[str]:
+    """How a picture is mirrored and turned, in words; nothing where it is not."""
+    turned = abs(view.degrees) >= 1
+    if view.mirrored and abs(view.degrees) > 179:
+        return ["upside down"]
+    return ["mirrored"] * view.mirrored + [f"turned by {view.degrees % 360:.0f}°"] * turned
+
+
 def words(placement: Placed, view: View, size: tuple[int, int], now: tuple[int, int]) -> list[str]:
     """What was done to the picture, as its mark tells: turned, mirrored, cut, resized.
 
     Args:
         size: (width, height) of the stored picture; `now`, of the picture at hand.
     """
-    told, quarter = [], round(view.degrees / 90) * 90
-    if abs(view.degrees) >= 1:
-        told.append(f"turned by {view.degrees % 360:.0f}°")
-    if view.mirrored:
-        told.append("mirrored")
+    told, quarter = lies(view), round(view.degrees / 90) * 90
     straight = abs(view.degrees - quarter) < 1
     seen = now[::-1] if quarter % 180 else now
     kept = seen[0] * seen[1] / (placement.scale**2 * size[0] * size[1]) if straight else placement.share

@@ -38,7 +38,8 @@ SHIFTS = lattice.GRID**2 * len(lattice.VIEWS)
 
 @dataclass(frozen=True)
 class View:
-    """How a picture lies against the one that was marked: turned by `degrees`, enlarged by `scale`, or mirrored."""
+    """How a picture lies against the one that was marked: mirrored left to right or not, then turned clockwise by
+    `degrees` (-180 to 180) and enlarged by `scale`."""
 
     degrees: float
     scale: float
@@ -287,8 +288,8 @@ def readings(
         fits = [lattice.statistic(soft, codeword.encode(word)) for word in words]
         best = max(range(len(words)), key=lambda i: (codeword.genuine(key, words[i]), fits[i]))
         turn = lattice.VIEWS[view]
-        degrees = pose.degrees + math.degrees(math.atan2(turn[1, 0], turn[0, 0]))
         mirrored = bool(round(np.linalg.det(turn)) < 0)
+        degrees = pose.degrees + math.degrees(math.atan2(turn[1, 0], turn[0, 0])) + 180 * mirrored
         seen = View((degrees + 180) % 360 - 180, pose.scale, mirrored)
         read.append(Reading(t, fits[best], codeword.genuine(key, words[best]), words[best], seen))
     return sorted(read, key=lambda reading: (-reading.genuine, -reading.message))

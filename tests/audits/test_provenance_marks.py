@@ -56,7 +56,8 @@ EDITS = [
     (lambda p: attacks.crop(p, 0.75), "cut to about 5"),
     (lambda p: attacks.turn(p, 12), "turned by 348°"),
     (lambda p: attacks.scale(p, 0.6), "resized to about 60%"),
-    (lambda p: np.rot90(p[:, ::-1]).copy(), "mirrored"),
+    (lambda p: np.rot90(p[:, ::-1]).copy(), "mirrored, turned by 270°"),
+    (lambda p: p[::-1].copy(), "since: upside down,"),
     (lambda p: attacks.enhance(p, "Contrast", 0.5), "its manifest is gone"),
 ]
 
@@ -108,7 +109,7 @@ def test_without_a_picture_kept_the_mark_says_so(tmp_path):
 def test_a_pose_that_is_known_is_undone(degrees, mirrored):
     """The place of a cut-out under an affine map that is known: all of it lies on the whole, and looks the same."""
     whole = drawing(3)[64:192, 64:192]
-    image = Image.fromarray(whole[::-1] if mirrored else whole).resize((192, 192), Image.Resampling.BICUBIC)
+    image = Image.fromarray(whole[:, ::-1] if mirrored else whole).resize((192, 192), Image.Resampling.BICUBIC)
     seen = np.asarray(image.rotate(-degrees, Image.Resampling.BICUBIC))[40:152, 40:152]
     small = np.asarray(Image.fromarray(whole).resize((96, 96), Image.Resampling.BILINEAR))
     laid = placed(seen, View(degrees, 1.5, mirrored), small, (128, 128))

@@ -92,7 +92,7 @@ def test_files_are_told_apart_and_made_again(page, files, app):
     page.get_by_role("button", name="Make it again from this claim").click()
     again, _ = downloaded(page, "Download it")
     assert Image.open(io.BytesIO(again)).tobytes() == Image.open(files["made.png"]).tobytes()
-    told = drop(page, files["edited.jpg"], "Looks like an item made here")
+    told = drop(page, files["edited.jpg"], "Made here by gan-small, seed 42; edited since")
     assert "mirrored, saved as JPEG" in told
     drop(page, files["stranger.txt"], "No mark of this lab found; that does not prove it is real.")
     assert not page.get_by_role("button", name="Make it again from this claim").is_visible()
@@ -108,7 +108,7 @@ def test_files_are_told_apart_and_made_again(page, files, app):
 @pytest.mark.parametrize("page", list(MODES), indirect=True)
 def test_nothing_stands_in_anyones_way(page, files):
     page.evaluate(AXE.read_text(encoding="utf-8"))
-    for name, words in ((None, ""), ("made.png", "Made here"), ("edited.jpg", "Looks like")):
+    for name, words in ((None, ""), ("made.png", "Made here"), ("edited.jpg", "edited since")):
         if name:
             drop(page, files[name], words)
         page.wait_for_timeout(700)
@@ -122,10 +122,10 @@ def test_the_endpoint(app, files):
     call = Endpoints(app.url)
     upload = call.upload(files["edited.jpg"].read_bytes(), "edited.jpg")
     (answer,) = call("verify", upload, None)
-    assert answer["sentence"].startswith("Looks like an item made here by gan-small, seed 42")
+    assert answer["sentence"].startswith("Made here by gan-small, seed 42; edited since: mirrored")
     assert answer["verdict"] == "altered"
     assert answer["claim"]["seed"] == 42
-    assert [layer["layer"] for layer in answer["layers"]] == ["manifest", "ledger"]
+    assert [layer["layer"] for layer in answer["layers"]] == ["manifest", "pixel mark", "ledger"]
     text, claim = (call.upload(files[name].read_bytes(), name) for name in ("notes.csv", "notes.csv.claim.json"))
     assert call("verify", text, claim)[0]["layers"][0]["state"] == "valid"
     assert "No picture was uploaded" in call.refused("verify", None, None)
