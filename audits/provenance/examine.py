@@ -277,8 +277,8 @@ def _combined(
         return "made here", f"Made here by {maker}: the ledger holds this very file."
     if manifest.verdict == "altered" and manifest.claim is not None:
         claimed = words_of(manifest.claim)
-        if known.state in ("looks like", "this content") and entry.claim == manifest.claim:
-            return "altered", f"Made here by {claimed}; edited since."
+        if known.state in ("named", "looks like", "this content") and entry.claim == manifest.claim:
+            return "altered", f"Made here by {claimed}; edited since{': ' * bool(changes)}{', '.join(changes)}."
         return "altered", f"Says that {claimed} made it here, and that was signed for other content than this."
     if known.state == "this content":
         gone = "its manifest was removed" if first.state == "absent" else f"its manifest does not hold ({first.state})"

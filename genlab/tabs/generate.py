@@ -60,8 +60,8 @@ def build(demo: gr.Blocks) -> None:
                 everything = gr.DownloadButton("All of them (zip)", size="md", interactive=False, min_width=150)
                 raw = gr.DownloadButton("Raw pixel grid (PNG)", size="md", interactive=False, min_width=150)
             gr.Markdown(
-                "Pictures are enlarged, nothing is smoothed. Every file carries a signed claim of how it was made; "
-                "the raw grid carries that claim and nothing else.",
+                "Pictures are enlarged, nothing is smoothed. Every file carries a signed claim of how it was made, and "
+                "an invisible mark in its pixels; the raw grid carries the claim alone.",
                 elem_classes="note",
             )
     _again_box()

@@ -168,6 +168,8 @@ input[type="range"] { min-height: 24px; }
 .evidence :is(th, td) { text-align: start; vertical-align: top; padding: 6px 12px 6px 0 !important;
   border-bottom: 1px solid var(--border-color-primary) !important; overflow-wrap: break-word; }
 .evidence th { white-space: nowrap; }
+.evidence .lives { font-weight: 650; }
+.evidence .dies { color: var(--body-text-color-subdued); }
 .downloads button, .downloads a { font-size: .92rem !important; }
 .command textarea { font-family: var(--font-mono); font-size: .82rem !important; }
 

@@ -10,6 +10,7 @@ from genlab.studio import marking, uploads
 from genlab.studio.regenerate import make_again
 from genlab.studio.verify import Verified
 from genlab.studio.verify import verify as studio_verify
+from genlab.tabs import attack
 from genlab.tabs.api import AT_ONCE, HEAVY, endpoint
 from genlab.tabs.errors import guarded
 from genlab.tabs.files import stored, stored_bytes, uploaded_path
@@ -19,7 +20,8 @@ WAITING = '<p class="note">Nothing was looked at yet. No file that you drop here
 LIMITS = (
     "A missing mark proves nothing: a screenshot or a re-save takes claims away, and other tools set none. A claim "
     "proves which model made a file, never who asked for it. Whoever holds the signing key can sign anything. A "
-    "likeness in the ledger says that a picture like this was made here, and no more."
+    "likeness in the ledger, or a mark that names no entry of it, says that something like this was made here, and no "
+    "more: both can come about without us."
 )
 
 
@@ -43,6 +45,8 @@ def build(demo: gr.Blocks) -> None:
                     buttons=["download"], alt_text="What the claim describes, made again here", elem_classes="pixels",
                 )  # fmt: skip
                 copy = gr.DownloadButton("Download it", size="md", visible=False)
+
+    attack.build(demo)
 
     private = {"api_visibility": "private", "preprocess": False}
     shared = {"concurrency_id": HEAVY, "concurrency_limit": AT_ONCE}

@@ -135,7 +135,7 @@ def test_other_content_under_our_manifest(sealed, ledger):
     assert result.sentence.startswith("Says that gan-portraits, seed 42 made it here, and that was signed for other")
     near = png_chunks(saved((smooth() * 0.9).astype(np.uint8), "PNG"))
     result = examine(join_png([near[0], store, *near[1:]]), key=KEY, ledger=ledger)
-    assert result.sentence == "Made here by gan-portraits, seed 42; edited since."
+    assert result.sentence.startswith("Made here by gan-portraits, seed 42; edited since")
 
 
 def test_a_strangers_manifest_is_never_made_here(sealed, ledger):

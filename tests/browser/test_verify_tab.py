@@ -118,6 +118,37 @@ def test_nothing_stands_in_anyones_way(page, files):
         assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
 
 
+@pytest.mark.parametrize("page", list(MODES), indirect=True)
+def test_the_attack_bench(page):
+    page.get_by_role("button", name="Attack bench").click()
+    page.wait_for_selector("#attacked >> text=nothing but its metadata taken away")
+    page.get_by_label("Mirrored").check()
+    page.wait_for_selector("#attacked >> text=Done to it: mirrored.")
+    told = page.locator("#attacked").inner_text()
+    assert "edited since: mirrored, its manifest is gone" in told
+    assert told.count("lives") == 2
+    page.get_by_label("number input for Items").fill("1")
+    page.get_by_role("button", name="Run every edit").click()
+    page.wait_for_selector("#battery table")
+    assert page.locator("#battery tbody tr").count() == 32
+    page.get_by_role("button", name="What watermarks cannot do").click()
+    page.wait_for_selector("#mark-limits >> text=A mark can be copied")
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    page.wait_for_timeout(700)
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
+    assert not [(v["id"], node["html"][:200]) for v in found for node in v["nodes"]]
+    assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
+
+
+def test_the_attack_endpoint(app):
+    call = Endpoints(app.url)
+    _, told = call("attack", "gan-small", 5, {"crop": 0.8})
+    assert told["known"]
+    assert "cut to about 64%" in told["sentence"]
+    for edit, words in (({"turn": 99}, "turn is a number from -45 to 45"), ({"melt": 1}, "Edits are crop, turn")):
+        assert words in call.refused("attack", "gan-small", 5, edit)
+
+
 def test_the_endpoint(app, files):
     call = Endpoints(app.url)
     upload = call.upload(files["edited.jpg"].read_bytes(), "edited.jpg")
