@@ -205,6 +205,9 @@ def _named(seen: Look, ledger: Ledger, marks: Sequence[Detection]) -> _Found | N
     entry, view, laid = best
     start = f"Entry {entry.id} of {entry.made} is the one that the mark names"
     if laid is None:
+        near = next((n for n in ledger.near(seen.print, RADIUS) if n.entry.id == entry.id), None)
+        if near is not None and not seen.plain:
+            return _found("named", f"{start}, and {near.distance} of 256 bits of its look differ.", entry, near.view)
         return _found("unlike", f"{start}; no picture of it is kept that could be compared.", entry)
     if most < SHOWN:
         return _found("unlike", f"{start}, and it shows something else (correlation {most:.2f}).", entry)

@@ -12,6 +12,7 @@ from audits.provenance import perceptual
 from audits.provenance.containers import MediaError
 from audits.provenance.content import MAX_PIXELS
 from audits.provenance.perceptual import Print
+from audits.provenance.video import first_frame
 
 PICTURES = {"image/png": "PNG", "image/gif": "GIF", "image/jpeg": "JPEG", "image/webp": "WEBP"}
 THUMBNAIL = 96  # pixels of the longer side
@@ -37,14 +38,17 @@ class Look:
 
 
 def look(media: bytes, media_type: str | None) -> Look | None:
-    """The look of a picture file, None for other kinds of media.
+    """The look of a picture file, or of a video's first frame; None for other kinds of media.
 
     Raises:
         MediaError: the picture is damaged, or has more than 64 million pixels; nothing was decoded then.
     """
-    if media_type not in PICTURES:
+    if media_type == "video/mp4":
+        pixels = first_frame(media)
+    elif media_type in PICTURES:
+        pixels = decoded(media, media_type)
+    else:
         return None
-    pixels = decoded(media, media_type)
     return Look(pixels, perceptual.print_of(pixels))
 
 

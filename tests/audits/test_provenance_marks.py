@@ -156,7 +156,7 @@ def test_the_command_marks_pixels_where_asked(tmp_path, monkeypatch, capsys):
         image.rotate(90).save(tmp_path / "turned.jpg", quality=70)
     capsys.readouterr()
     assert main(["verify", "turned.jpg"]) == 4
-    assert "Carries the mark of an item made here by gan-portraits, seed 42" in capsys.readouterr().out
+    assert "Made here by gan-portraits, seed 42; edited since: turned by 270°" in capsys.readouterr().out
     assert main(["seal", "plain.jpg", "--claim", "claim.json", "--out", "sealed.jpg", "--mark"]) == 2
     assert "save it as PNG first" in capsys.readouterr().err
 
@@ -166,3 +166,13 @@ def test_grey_pictures_stay_grey():
     file = io.BytesIO()
     Image.fromarray(pixel_marks.marked(grey, KEY, CLAIM)).save(file, "PNG")
     assert Image.open(file).mode == "L"
+
+
+def test_without_a_picture_kept_the_look_of_the_whole_is_compared(tmp_path):
+    known = Ledger(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
+    made = seal(saved(marked(0), "PNG"), "image/png", CLAIM, key=KEY)
+    known.append([entry_of(made, thumbnail=False, payload=pixel_marks.payload_of(CLAIM))])
+    result = verdict(marked(0)[:, ::-1], known, "JPEG", quality=80)
+    assert result.sentence == (
+        "Made here by gan-portraits, seed 42; edited since: mirrored, saved as JPEG, its manifest is gone."
+    )
