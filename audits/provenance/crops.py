@@ -122,6 +122,17 @@ def fitted(pixels: np.ndarray, thumbnail: np.ndarray, place: Rectangle) -> Fit:
     return Fit(most, slopes, best)
 
 
+def whole_slopes(pixels: np.ndarray, thumbnail: np.ndarray) -> float:
+    """Correlation of slopes of two whole pictures at 48 pixels a side: what drawings of one kind do not share."""
+    from PIL import Image
+
+    both = []
+    for picture in (pixels, thumbnail):
+        image = Image.fromarray(np.ascontiguousarray(luma(picture)))
+        both.append(_levelled(_slopes(_reduced(image, (0, 0, *image.size)))))
+    return float((both[0] * both[1]).sum())
+
+
 def _reduced(image, box: tuple[float, ...]) -> np.ndarray:
     """A part of a luma image at (48, 48)."""
     from PIL import Image
