@@ -1,4 +1,4 @@
-"""The first frame of a video, decoded by ffmpeg in a process of its own that may read this one file and nothing else."""
+"""The first frame of a video, decoded by ffmpeg in a process of its own that may read this one file alone."""
 
 from __future__ import annotations
 
