@@ -32,8 +32,9 @@ import numpy as np
 from serving import machine
 
 from audits.provenance import Claim, Key, perceptual, seal
-from audits.provenance.examine import RADIUS, examine
+from audits.provenance.examine import examine
 from audits.provenance.ledger import FIRST, Entry, Ledger
+from audits.provenance.lookup import RADIUS
 from audits.provenance.parts import PACKED, Parts
 from audits.provenance.recording import entry_of
 

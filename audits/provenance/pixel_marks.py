@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from audits.provenance.claim import Claim
-from audits.provenance.examine import Detection, Detector
+from audits.provenance.detection import Detection, Detector
 from audits.provenance.keys import Key
 from audits.provenance.placing import lies
 from audits.watermark import image

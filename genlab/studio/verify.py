@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from audits.provenance import Claim, Layer, pixel_marks
-from audits.provenance.examine import Detector, examine
+from audits.provenance.detection import Detector
+from audits.provenance.examine import examine
 from audits.provenance.ledger import LedgerProblem
 from genlab.studio import ledger, marking, uploads
 from genlab.studio.regenerate import repeatable

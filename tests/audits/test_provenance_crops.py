@@ -10,9 +10,10 @@ from test_provenance_perceptual import saved, smooth
 
 from audits.provenance import crops, seal
 from audits.provenance.crops import Rectangle, fitted, scanned_windows, stored_windows
-from audits.provenance.examine import PART, SLOPES, examine
+from audits.provenance.examine import examine
 from audits.provenance.ledger import Ledger
 from audits.provenance.looks import decoded, thumbnail
+from audits.provenance.lookup import PART, SLOPES
 from audits.provenance.parts import PACKED, Parts, packed
 from audits.provenance.perceptual import luma
 from audits.provenance.recording import entry_of

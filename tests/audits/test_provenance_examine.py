@@ -13,7 +13,8 @@ from test_provenance_perceptual import saved, smooth
 from audits.__main__ import main
 from audits.provenance import Claim, Key, content, looks, seal
 from audits.provenance.containers import join_png, media_type_of, png_chunks
-from audits.provenance.examine import Detection, examine
+from audits.provenance.detection import Detection
+from audits.provenance.examine import examine
 from audits.provenance.ledger import Ledger, LedgerProblem
 from audits.provenance.recording import entry_of
 
