@@ -39,10 +39,23 @@ SPDX = frozenset({
     "apache-2.0", "mit", "isc", "bsd-2-clause", "bsd-3-clause", "mpl-2.0", "gpl-2.0", "gpl-3.0", "lgpl-3.0",
     "cc0-1.0", "cc-by-3.0", "cc-by-4.0", "cc-by-sa-3.0", "cc-by-sa-4.0", "cc-by-nc-4.0", "cc-by-nc-sa-4.0", "unlicense",
 })  # fmt: skip
-TASKS = ("unconditional-image-generation", "image-classification")
+TASKS = {
+    "sample": "unconditional-image-generation",
+    "logits": "image-classification",
+    "encode": "image-feature-extraction",
+}  # what a model is for on the Hub: the first of these that it has
 # The figures that stand for a model where there is room for a few; each model shows those it has.
 HEADLINES = (
     "test_accuracy",
+    "pooled_psnr",
+    "denoised_psnr_01",
+    "denoised_psnr_02",
+    "denoised_psnr_05",
+    "active_share",
+    "jacobian_norm",
+    "knn_accuracy",
+    "trustworthiness",
+    "continuity",
     "bits_per_dim_iw16",
     "fashion_fid",
     "fashion_fid_unguided",
@@ -204,7 +217,7 @@ def front_matter(config: dict[str, Any]) -> str:
     from huggingface_hub import EvalResult, ModelCardData
 
     family, source = config["recipe"]["family"], SOURCES[config["recipe"]["data"]]
-    task = TASKS[0] if hasattr(FAMILIES[family], "sample") else TASKS[1]
+    task = next(task for method, task in TASKS.items() if hasattr(FAMILIES[family], method))
     results = [
         EvalResult(
             task_type=task,
@@ -325,7 +338,7 @@ def front_matter_faults(name: str, card: str, config: dict[str, Any]) -> list[st
     faults = []
     if data.get("license") not in SPDX:
         faults.append(f"{name}: {data.get('license')!r} is not a licence identifier of SPDX.")
-    if data.get("pipeline_tag") not in TASKS:
+    if data.get("pipeline_tag") not in TASKS.values():
         faults.append(f"{name}: {data.get('pipeline_tag')!r} is not a task of this house.")
     if not data.get("datasets") or not data.get("tags"):
         faults.append(f"{name}: the front matter names no data set or no tag.")

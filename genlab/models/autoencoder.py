@@ -44,7 +44,7 @@ class AE(nn.Module):
         loss: "mse", or "bce" (binary cross-entropy; the items must lie in [0, 1]).
         bounded: whether items lie in [0, 1], so that decoded ones are put there (False: rows and series as they come).
         noise: kinds of noise (`corruption.NOISES`) that training items get, one an item, drawn from this list.
-        amount: lowest and highest amount of it.
+        amount: lowest and highest amount of it; a little is drawn more often than a lot.
         penalty: what is asked of the code: "none", "l1", "kl", "contractive" or "neighbours".
         weight: of the penalty beside the reconstruction error, a mean over values.
         target: for "kl" the mean activation asked for; for "neighbours" the perplexity.
@@ -133,7 +133,7 @@ class AE(nn.Module):
     def spoiled(self, items: Tensor) -> Tensor:
         """The items with noise, kind and amount drawn for each."""
         low, high = self.amount
-        amount = low + (high - low) * torch.rand(len(items), device=items.device)
+        amount = low + (high - low) * torch.rand(len(items), device=items.device).square()  # little noise more often
         which = torch.randint(len(self.noise), (len(items),), device=items.device)
         seen = items
         for i, kind in enumerate(self.noise):
@@ -303,13 +303,18 @@ class Map(nn.Module):
         self.down, self.encoder = convolution(shape[0], width, 4, 2, 1), stack(width, depth, n)
         self.enter, self.start = convolution(width, channels, 1), convolution(channels, width, 3, padding=1)
         self.decoder, self.leave = stack(width, depth, n), convolution(width, 2**n * shape[0], 3, padding=1)
+        # A linear path each way, so that the rest learns what to change and not how to copy.
+        self.direct_in = convolution(shape[0], channels, 2, 2)
+        self.direct_out = convolution(channels, 2**n * shape[0], 1)
 
     def encode(self, items: Tensor) -> Tensor:
-        return self.enter(F.relu(self.encoder(self.down(together(items))))).flatten(1)
+        x = together(items)
+        return (self.enter(F.relu(self.encoder(self.down(x)))) + self.direct_in(x)).flatten(1)
 
     def decode(self, codes: Tensor) -> Tensor:
-        h = self.decoder(self.start(together(codes.view(len(codes), -1, *self.places))))
-        return spread(self.leave(F.relu(h)))
+        z = together(codes.view(len(codes), -1, *self.places))
+        h = self.decoder(self.start(z))
+        return spread(self.leave(F.relu(h)) + self.direct_out(z))
 
 
 CONVOLUTIONS: dict[int, Any] = {1: nn.Conv1d, 2: nn.Conv2d}

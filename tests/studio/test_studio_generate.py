@@ -20,6 +20,7 @@ from genlab.studio.generate import MOST, generate
 def forget():
     """What a restart does: no model stays loaded."""
     shelf._cache.clear()
+    shelf._entries.clear()
 
 
 def pixels(media: bytes) -> np.ndarray:
@@ -184,7 +185,9 @@ def test_many_threads_load_a_model_once(monkeypatch):
     assert len({id(model) for model in found}) == 1
 
 
-def test_the_cache_is_bounded():
+def test_the_cache_is_bounded(monkeypatch):
+    monkeypatch.setattr(shelf, "KEPT", 3)
+    forget()
     for name in shelf.names():
         shelf.model(name)
     assert len(shelf._cache) == shelf.KEPT < len(shelf.names())
