@@ -84,8 +84,6 @@ PORTRAIT_GAN = Recipe(
     lr=4e-4,
 )
 
-PERCEPTRON = {"latent": 64, "hidden": [112], "tied": True}
-
 RECIPES: dict[str, Recipe] = {
     "judge-fashion": Recipe("judge", "fashion", {}, steps=5000, batch=128, lr=3e-3, ema=0.998),
     "vae-fashion": Recipe(
@@ -148,15 +146,22 @@ RECIPES: dict[str, Recipe] = {
         batch=64,
         lr=4e-4,
     ),
-    "ae-fashion-undercomplete": Recipe("ae", "fashion", PERCEPTRON, steps=10000, batch=256, lr=3e-3),
+    "ae-fashion-undercomplete": Recipe(
+        "ae", "fashion", {"latent": 64, "hidden": [96]}, steps=10000, batch=256, lr=3e-3
+    ),
     "ae-fashion-contractive": Recipe(
-        "ae", "fashion", PERCEPTRON | {"penalty": "contractive", "weight": 1e-3}, steps=6000, batch=256, lr=3e-3
+        "ae",
+        "fashion",
+        {"latent": 64, "hidden": [112], "tied": True, "penalty": "contractive", "weight": 3e-4},
+        steps=3000,
+        batch=128,
+        lr=3e-3,
     ),
     "ae-fashion-sparse": Recipe(
         "ae",
         "fashion",
-        {"latent": 192, "hidden": [], "tied": True, "code": "sigmoid", "penalty": "kl", "weight": 1e-3},
-        steps=8000,
+        {"latent": 120, "hidden": [], "tied": True, "code": "sigmoid", "penalty": "kl", "weight": 1e-3},
+        steps=4000,
         batch=256,
         lr=5e-3,
     ),
@@ -170,25 +175,26 @@ RECIPES: dict[str, Recipe] = {
             "latent": 1568,
             "network": "map",
             "width": 32,
-            "depth": 3,
-            "noise": ["gaussian", "gaussian", "salt-and-pepper", "masking"],
+            "depth": 2,
+            "coarse": 48,
+            "noise": ["gaussian", "gaussian", "gaussian", "salt-and-pepper", "masking"],
             "amount": [0.02, 0.6],
         },
-        steps=12000,
+        steps=13000,
         batch=32,
         lr=2e-3,
     ),
     "ae-fashion-convolutional": Recipe(
-        "ae", "fashion", {"latent": 64, "network": "convolutional", "width": 24}, steps=30000, batch=32, lr=2e-3
+        "ae", "fashion", {"latent": 64, "network": "convolutional", "width": 24}, steps=14000, batch=32, lr=2e-3
     ),
     "ae-fashion-convolutional-16": Recipe(
-        "ae", "fashion", {"latent": 16, "network": "convolutional", "width": 24}, steps=14000, batch=32, lr=2e-3
+        "ae", "fashion", {"latent": 16, "network": "convolutional", "width": 16}, steps=10000, batch=32, lr=2e-3
     ),
     "ae-fashion-neighbours": Recipe(
         "ae",
         "fashion",
         {"latent": 2, "hidden": [96, 96], "tied": True, "penalty": "neighbours", "weight": 0.05, "target": 20.0},
-        steps=6000,
+        steps=2500,
         batch=512,
         lr=3e-3,
     ),

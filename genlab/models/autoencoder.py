@@ -39,6 +39,8 @@ class AE(nn.Module):
         hidden: widths between item and code of a connected network; () is a single layer.
         width: channels of a convolutional network at half of the side, twice as many at a quarter.
         depth: residual blocks at each resolution.
+        coarse: channels that the encoder of a map has at a quarter of the side beside those at half (0: none), to see
+            more of the item at once.
         tied: whether a connected decoder uses the encoder's weights, turned over.
         code: what the last layer of the encoder ends in: "linear", "relu" or "sigmoid".
         loss: "mse", or "bce" (binary cross-entropy; the items must lie in [0, 1]).
@@ -62,6 +64,7 @@ class AE(nn.Module):
         hidden: tuple[int, ...] = (128,),
         width: int = 32,
         depth: int = 1,
+        coarse: int = 0,
         tied: bool = False,
         code: str = "linear",
         loss: str = "mse",
@@ -92,9 +95,10 @@ class AE(nn.Module):
         self.weight, self.target = weight, target
         if network == "connected":
             self.network: nn.Module = Connected(math.prod(shape), latent, hidden, tied=tied, code=code)
+        elif network == "convolutional":
+            self.network = Convolutional(self.shape, latent, width=width, depth=depth)
         else:
-            kind = Convolutional if network == "convolutional" else Map
-            self.network = kind(self.shape, latent, width=width, depth=depth)
+            self.network = Map(self.shape, latent, width=width, depth=depth, coarse=coarse)
 
     # ---- the networks
 
@@ -291,9 +295,9 @@ class Convolutional(nn.Module):
 class Map(nn.Module):
     """Convolutions all the way: the code keeps numbers for every block of the item, and need be no bottleneck."""
 
-    def __init__(self, shape: tuple[int, ...], latent: int, *, width: int, depth: int):
+    def __init__(self, shape: tuple[int, ...], latent: int, *, width: int, depth: int, coarse: int):
         super().__init__()
-        check_sides(shape, 2)
+        check_sides(shape, 4 if coarse else 2)
         n = len(shape) - 1
         convolution = CONVOLUTIONS[n]
         self.places = tuple(side // 2 for side in shape[1:])
@@ -301,6 +305,7 @@ class Map(nn.Module):
         if left or not channels:
             raise ValueError(f"A map has a multiple of {math.prod(self.places)} numbers here; {latent} was given.")
         self.down, self.encoder = convolution(shape[0], width, 4, 2, 1), stack(width, depth, n)
+        self.wider = Wider(width, coarse, n) if coarse else nn.Identity()
         self.enter, self.start = convolution(width, channels, 1), convolution(channels, width, 3, padding=1)
         self.decoder, self.leave = stack(width, depth, n), convolution(width, 2**n * shape[0], 3, padding=1)
         # A linear path each way, so that the rest learns what to change and not how to copy.
@@ -309,12 +314,25 @@ class Map(nn.Module):
 
     def encode(self, items: Tensor) -> Tensor:
         x = together(items)
-        return (self.enter(F.relu(self.encoder(self.down(x)))) + self.direct_in(x)).flatten(1)
+        return (self.enter(F.relu(self.encoder(self.wider(self.down(x))))) + self.direct_in(x)).flatten(1)
 
     def decode(self, codes: Tensor) -> Tensor:
         z = together(codes.view(len(codes), -1, *self.places))
         h = self.decoder(self.start(z))
         return spread(self.leave(F.relu(h)) + self.direct_out(z))
+
+
+class Wider(nn.Module):
+    """A residual step that goes down to half of its side and back, so that it sees twice as far."""
+
+    def __init__(self, width: int, coarse: int, dimensions: int):
+        super().__init__()
+        convolution = CONVOLUTIONS[dimensions]
+        self.down, self.blocks = convolution(width, coarse, 4, 2, 1), stack(coarse, 2, dimensions)
+        self.up = convolution(coarse, 2**dimensions * width, 1)
+
+    def forward(self, h: Tensor) -> Tensor:
+        return h + spread(self.up(F.relu(self.blocks(self.down(F.relu(h))))))
 
 
 CONVOLUTIONS: dict[int, Any] = {1: nn.Conv1d, 2: nn.Conv2d}

@@ -4,11 +4,13 @@ All are judged on the example items, which no model was trained on. PCA, t-SNE a
 a model's code was learnt from others and places any new item without being fitted again.
 """
 
+import contextlib
 import importlib.util
 import os
 import threading
 import zipfile
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -19,9 +21,10 @@ from genlab.metrics.maps import Score
 from genlab.studio import encode, kinds, pictures, shelf
 from genlab.studio.latent_map import COLOURS
 from genlab.studio.marking import mark
-from genlab.studio.shelf import StudioError
+from genlab.studio.shelf import Entry, StudioError
 
 FITTED = ("PCA", "t-SNE", "UMAP")
+SLOW = ("t-SNE", "UMAP")  # seconds, and half a minute to start with
 FEWEST = 40  # items that a layout is judged on
 VERSION = 1  # of what is stored: a change makes stored layouts worthless
 SHEET = 25  # items a row of the sheet that thumbnails are cut from
@@ -64,7 +67,7 @@ class Layout:
     row: Row
 
 
-_known: dict[tuple, np.ndarray] = {}
+_known: dict[tuple[str, str], np.ndarray] = {}
 _lock = threading.Lock()
 
 
@@ -96,9 +99,15 @@ def layout(method: str) -> Layout:
     return Layout(points, data.labels, tuple(data.names), colours, sealed, data.items.shape[2], row)
 
 
-def comparison() -> list[Row]:
-    """Every method in two dimensions, then every model's whole code."""
-    flat = [judged(name, places_of(name), fitted=name in FITTED) for name in methods()]
+def comparison(*, wait: bool = False) -> list[Row]:
+    """Every method in two dimensions, then every model's whole code.
+
+    Args:
+        wait: whether t-SNE and UMAP are computed too; else they are in it once somebody has asked for them.
+    """
+    known = kinds.kinds()[0]
+    able = [name for name in methods() if wait or name not in SLOW or _found(_key(name, known)) is not None]
+    flat = [judged(name, places_of(name), fitted=name in FITTED) for name in able]
     codes = [known for known in kinds.kinds() if known.latent != 2]
     return flat + [judged(known.name, places_of(known.name), fitted=False) for known in codes]
 
@@ -118,36 +127,57 @@ def judged(method: str, places: np.ndarray, *, fitted: bool) -> Row:
 
 
 def places_of(method: str) -> np.ndarray:
-    """Places (n, d) of the example items, float64, computed once."""
+    """Places (n, d) of the example items, float64, computed once and, where a method was fitted, kept on disk."""
     known = kinds.kinds()[0] if method in FITTED else shelf.entry(method)
-    key = (method, known.data, "" if method in FITTED else known.weights)
-    with _lock:
-        if key not in _known:
-            items = encode.examples_of(known).items
-            if len(items) < FEWEST:
-                raise StudioError(f"A layout is judged on {FEWEST} example items or more; {len(items)} are shipped.")
-            _known[key] = _fitted(method, items) if method in FITTED else encode.codes_of(method, items)
-        return _known[key].astype(np.float64)
+    key = _key(method, known)
+    places = _found(key)
+    if places is None:
+        items = encode.examples_of(known).items
+        if len(items) < FEWEST:
+            raise StudioError(f"A layout is judged on {FEWEST} example items or more; {len(items)} are shipped.")
+        if method in SLOW:
+            with _lock:  # one at a time, and nobody else waits for it
+                places = _found(key)
+                if places is None:
+                    places = _kept(key, project(method, items.reshape(len(items), -1).astype(np.float32) / 255))
+        elif method in FITTED:
+            places = project(method, items.reshape(len(items), -1).astype(np.float32) / 255)
+        else:
+            places = encode.codes_of(method, items)
+        _known[key] = places
+    return places.astype(np.float64)
 
 
-def _fitted(method: str, items: np.ndarray) -> np.ndarray:
-    """Places by a method that is fitted, kept on disk: UMAP takes half a minute to start."""
-    path = cache_folder() / "charts" / f"{method}-{len(items)}-{VERSION}.npz"
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            if arrays["places"].shape == (len(items), 2) and np.isfinite(arrays["places"]).all():
-                return arrays["places"]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        pass
-    places = project(method, items.reshape(len(items), -1).astype(np.float32) / 255)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(f".{os.getpid()}.partial.npz")
+def _key(method: str, known: Entry) -> tuple[str, str]:
+    """What places are known by: the method and the data, or the weights."""
+    return (method, known.data) if method in FITTED else (method, known.weights)
+
+
+def _found(key: tuple[str, str]) -> np.ndarray | None:
+    """Places that were computed before: by this process, or by an earlier one and kept on disk."""
+    if key not in _known and key[0] in SLOW:
+        try:
+            with np.load(_file(key), allow_pickle=False) as arrays:
+                places = arrays["places"]
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            return None
+        if places.ndim == 2 and places.shape[1] == 2 and np.isfinite(places).all():
+            _known[key] = places
+    return _known.get(key)
+
+
+def _kept(key: tuple[str, str], places: np.ndarray) -> np.ndarray:
+    """The places, written to disk; a full or read-only one is no harm, they are computed again next time."""
+    with contextlib.suppress(OSError):
+        _file(key).parent.mkdir(parents=True, exist_ok=True)
+        partial = _file(key).with_suffix(f".{os.getpid()}.partial.npz")
         np.savez(partial, places=places)
-        os.replace(partial, path)
-    except OSError:  # a full or read-only disk: it is computed again next time
-        pass
+        os.replace(partial, _file(key))
     return places
+
+
+def _file(key: tuple[str, str]) -> Path:
+    return cache_folder() / "charts" / f"{key[0]}-{key[1]}-{VERSION}.npz"
 
 
 def project(method: str, items: np.ndarray) -> np.ndarray:

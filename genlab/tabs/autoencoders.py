@@ -68,9 +68,9 @@ def build(tab: gr.Tab) -> None:
     model, picture = looking
     method, plot, scores = laid.components
     tab.select(
-        guarded(_arrive), [seen, *asked], [seen, *outputs, model, picture, method, plot, scores, laid.chosen],
+        guarded(_arrive), [seen, *asked], [seen, *outputs, model, picture, method, laid.chosen],
         show_progress="hidden", **OPTIONS,
-    )  # fmt: skip
+    ).success(guarded(_first_map), [plot, method], [plot, scores], show_progress="hidden", **OPTIONS)  # fmt: skip
     source.input(
         guarded(_fields), source, [number, another, board, upload, invert], api_visibility="private", queue=False,
         show_progress="hidden",
@@ -162,14 +162,18 @@ def _maps() -> _Maps:
 
 def _arrive(seen: bool, *asked) -> list:
     if seen:
-        return [gr.skip()] * 10
+        return [gr.skip()] * 8
     names = [(kinds.title_of(known), known.name) for known in kinds.kinds()]
     able = flat_map.methods()
     first = names[0][1]
     return [
         True, *_compare(*asked), gr.update(choices=names, value=first), _filter(first),
-        gr.update(choices=able, value=able[0]), *_lay_out(able[0]), gr.update(choices=names, value=first),
+        gr.update(choices=able, value=able[0]), gr.update(choices=names, value=first),
     ]  # fmt: skip
+
+
+def _first_map(there: str, method: str) -> list:
+    return [gr.skip()] * 2 if "plot" in str(there) else _lay_out(method)
 
 
 def _fields(source: str) -> list:
@@ -226,7 +230,10 @@ def _filter(name: str) -> str:
 
 
 def _lay_out(method: str) -> list:
-    return [scatter.content(flat_map.layout(method)), kind_cards.map_table(flat_map.comparison(), method)]
+    return [
+        scatter.content(flat_map.layout(method)),
+        kind_cards.map_table(flat_map.comparison(), method, flat_map.methods()),
+    ]
 
 
 def _take(name: str, files: object, form: str) -> list:

@@ -97,8 +97,13 @@ def movement_table(found: Sequence[Movement]) -> str:
     )
 
 
-def map_table(rows: Sequence[Row], shown: str) -> str:
-    """Scores with their intervals, layouts in two dimensions first; the one on the screen is marked."""
+def map_table(rows: Sequence[Row], shown: str, able: Sequence[str]) -> str:
+    """Scores with their intervals, layouts in two dimensions first; the one on the screen is marked.
+
+    Args:
+        able: all methods; those without a row yet are named below.
+    """
+    late = [name for name in able if name not in {row.method for row in rows}]
     body = ""
     for row in rows:
         mark = ' class="marked"' if row.method == shown else ""
@@ -112,6 +117,11 @@ def map_table(rows: Sequence[Row], shown: str) -> str:
         '<div class="figures"><table><thead><tr><th scope="col">method</th><th scope="col">numbers an item</th>'
         '<th scope="col">k-NN accuracy</th><th scope="col">trustworthiness</th><th scope="col">continuity</th></tr>'
         f"</thead><tbody>{body}</tbody></table></div>"
+        + (
+            f"<p class='note'>Choose {html.escape(' or '.join(late))} to have it laid out and judged too.</p>"
+            if late
+            else ""
+        )
     )
 
 

@@ -98,7 +98,25 @@ def test_layouts_are_places_with_scores(monkeypatch):
     assert made["PCA"].row.fitted
     assert not made[FLAT].row.fitted
     assert made["PCA"].row.trustworthiness.value > 0.85
-    flat_map._known.clear()
-    assert np.array_equal(flat_map.layout("PCA").points, made["PCA"].points)  # from the disk
     with pytest.raises(ValueError, match="Items are laid out by"):
         flat_map.layout("UMAP")
+
+
+def test_slow_layouts_are_computed_once_and_kept_on_disk(monkeypatch):
+    calls, rng = [], np.random.default_rng(0)
+    monkeypatch.setattr(flat_map.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(
+        flat_map, "project", lambda m, items: (calls.append(m), rng.standard_normal((len(items), 2)))[1]
+    )
+    flat_map._known.clear()
+    assert [row.method for row in flat_map.comparison()] == [FLAT, "PCA", WIDE, "vae-small"]  # nobody waits for t-SNE
+    first = flat_map.layout("t-SNE").points
+    flat_map._known.clear()
+    assert np.array_equal(flat_map.layout("t-SNE").points, first)
+    assert calls.count("t-SNE") == 1
+    assert [row.method for row in flat_map.comparison()] == [FLAT, "PCA", "t-SNE", WIDE, "vae-small"]
+    flat_map._known.clear()
+    for kept in (flat_map.cache_folder() / "charts").glob("t-SNE-*.npz"):
+        kept.write_bytes(b"half a file")
+    assert flat_map.layout("t-SNE").points.shape == (500, 2)
+    assert calls.count("t-SNE") == 2
