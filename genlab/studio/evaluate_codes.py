@@ -52,7 +52,7 @@ def map_figures(model: nn.Module, train: Data, test: Data, on_device) -> Iterato
     places, known = (model.encode(on_device(model, data.items)).cpu().numpy() for data in (test, train))
     found = maps.knn_accuracy(places, test.labels, (known, train.labels))
     yield "knn_accuracy", from_score(found, f"share of test items, {maps.VOTERS} nearest training items")
-    items = test.items[:PLACED].reshape(PLACED, -1)
+    items = test.items[:PLACED].reshape(len(test.items[:PLACED]), -1)
     for name in ("trustworthiness", "continuity"):
         yield name, None
         found = getattr(maps, name)(items, places[:PLACED])

@@ -35,11 +35,13 @@ class Row:
     """How good the places, or the codes, of one method are.
 
     Attributes:
+        title: the method, or the model's kind, in words.
         dimensions: of a place.
         fitted: whether it was fitted to the items it is judged on.
     """
 
     method: str
+    title: str
     dimensions: int
     fitted: bool
     knn: Score
@@ -76,6 +78,11 @@ def methods() -> list[str]:
     flat = [known.name for known in kinds.kinds() if known.latent == 2]
     umap = importlib.util.find_spec("umap") is not None
     return [*flat, *(name for name in FITTED if name != "UMAP" or umap)]
+
+
+def title_of(method: str) -> str:
+    """A method's name, or the kind of the model whose code it is."""
+    return method if method in FITTED else kinds.title_of(shelf.entry(method))
 
 
 def layout(method: str) -> Layout:
@@ -118,6 +125,7 @@ def judged(method: str, places: np.ndarray, *, fitted: bool) -> Row:
     items = data.items.reshape(len(data), -1)
     return Row(
         method,
+        title_of(method),
         places.shape[1],
         fitted,
         maps.knn_accuracy(places, data.labels),

@@ -50,7 +50,7 @@ def build(tab: gr.Tab) -> None:
             )  # fmt: skip
             show = gr.Button("Show", variant="primary")
             command = gr.Textbox(
-                label="Copy as Python", lines=3, max_lines=4, interactive=False, buttons=["copy"],
+                label="Copy as Python", lines=4, max_lines=5, interactive=False, buttons=["copy"],
                 elem_classes="command",
             )  # fmt: skip
     about = gr.HTML("", elem_id="kinds-about", padding=False)
@@ -165,10 +165,10 @@ def _arrive(seen: bool, *asked) -> list:
         return [gr.skip()] * 8
     names = [(kinds.title_of(known), known.name) for known in kinds.kinds()]
     able = flat_map.methods()
-    first = names[0][1]
+    first, laid_out = names[0][1], [(flat_map.title_of(name), name) for name in able]
     return [
         True, *_compare(*asked), gr.update(choices=names, value=first), _filter(first),
-        gr.update(choices=able, value=able[0]), gr.update(choices=names, value=first),
+        gr.update(choices=laid_out, value=able[0]), gr.update(choices=names, value=first),
     ]  # fmt: skip
 
 

@@ -110,7 +110,7 @@ def map_table(rows: Sequence[Row], shown: str, able: Sequence[str]) -> str:
         cells = "".join(_score(s) for s in (row.knn, row.trustworthiness, row.continuity))
         told = "fitted to these items" if row.fitted else "places new items"
         body += (
-            f'<tr{mark}><th scope="row">{html.escape(row.method)}<small>{told}</small></th>'
+            f'<tr{mark}><th scope="row">{html.escape(row.title)}<small>{told}</small></th>'
             f'<td class="number">{row.dimensions:,}</td>{cells}</tr>'
         )
     return (
