@@ -80,6 +80,7 @@ BY_JUDGE = (
     "Distances use the features of `judge-{kind}`, this project's own classifier: they are named {Kind}-FID and "
     "cannot be compared with distances taken by another network."
 )
+BY_PIXEL = "PSNR is of the squared error pooled over all items; under noise, the floor is what the noisy items score."
 BY_NEIGHBOUR = "Classes, groups and copies are read off the nearest training drawing, in pixels."
 
 
@@ -134,12 +135,14 @@ def render(name: str, shelf: Path = checkpoint.SHELF) -> str:
         title: PLACEHOLDER.sub(lambda m: filled(m, config["metrics"]), text) for title, text in about(folder).items()
     }
     source, trained = SOURCES[config["recipe"]["data"]], config["trained_on"]
-    kind = config["recipe"]["data"].partition("-")[0]
+    kind, family = config["recipe"]["data"].partition("-")[0], FAMILIES[config["recipe"]["family"]]
+    draws_or_names = hasattr(family, "sample") or hasattr(family, "logits")
+    distances = source.distances if draws_or_names else BY_PIXEL
     body = {
         "Model details": details(config),
         "Intended use": f"{texts['Intended use']}\n\n### Out-of-scope use\n\n{texts['Out-of-scope use']}",
         "Factors": texts["Factors"],
-        "Metrics": HOW_TO_READ.format(distances=source.distances.format(kind=kind, Kind=kind.capitalize())),
+        "Metrics": HOW_TO_READ.format(distances=distances.format(kind=kind, Kind=kind.capitalize())),
         "Evaluation data": f"{source.title}: {source.tested_on}. {source.knobs} The weights measured are those "
         "shipped, rounded to bf16 and read back.",
         "Training data": training_data(source, trained),

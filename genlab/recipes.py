@@ -146,14 +146,12 @@ RECIPES: dict[str, Recipe] = {
         batch=64,
         lr=4e-4,
     ),
-    "ae-fashion-undercomplete": Recipe(
-        "ae", "fashion", {"latent": 64, "hidden": [96]}, steps=10000, batch=256, lr=3e-3
-    ),
+    "ae-fashion-undercomplete": Recipe("ae", "fashion", {"latent": 64, "hidden": [96]}, steps=6000, batch=256, lr=3e-3),
     "ae-fashion-contractive": Recipe(
         "ae",
         "fashion",
         {"latent": 64, "hidden": [112], "tied": True, "penalty": "contractive", "weight": 3e-4},
-        steps=3000,
+        steps=2000,
         batch=128,
         lr=3e-3,
     ),
@@ -161,7 +159,7 @@ RECIPES: dict[str, Recipe] = {
         "ae",
         "fashion",
         {"latent": 120, "hidden": [], "tied": True, "code": "sigmoid", "penalty": "kl", "weight": 1e-3},
-        steps=4000,
+        steps=3000,
         batch=256,
         lr=5e-3,
     ),
@@ -185,16 +183,16 @@ RECIPES: dict[str, Recipe] = {
         lr=2e-3,
     ),
     "ae-fashion-convolutional": Recipe(
-        "ae", "fashion", {"latent": 64, "network": "convolutional", "width": 24}, steps=14000, batch=32, lr=2e-3
+        "ae", "fashion", {"latent": 64, "network": "convolutional", "width": 24}, steps=8000, batch=32, lr=2e-3
     ),
     "ae-fashion-convolutional-16": Recipe(
-        "ae", "fashion", {"latent": 16, "network": "convolutional", "width": 16}, steps=10000, batch=32, lr=2e-3
+        "ae", "fashion", {"latent": 16, "network": "convolutional", "width": 16}, steps=9000, batch=32, lr=2e-3
     ),
     "ae-fashion-neighbours": Recipe(
         "ae",
         "fashion",
         {"latent": 2, "hidden": [96, 96], "tied": True, "penalty": "neighbours", "weight": 0.05, "target": 20.0},
-        steps=2500,
+        steps=1600,
         batch=512,
         lr=3e-3,
     ),

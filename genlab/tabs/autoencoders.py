@@ -53,6 +53,7 @@ def build(tab: gr.Tab) -> None:
                 label="Copy as Python", lines=4, max_lines=5, interactive=False, buttons=["copy"],
                 elem_classes="command",
             )  # fmt: skip
+    gr.HTML('<h2 class="part">What every kind makes of it</h2>', padding=False)
     about = gr.HTML("", elem_id="kinds-about", padding=False)
     shown = gr.HTML(
         '<p class="note">The models are at work.</p>', css_template=kind_cards.STYLE, elem_id="kinds-shown",

@@ -121,7 +121,7 @@ def test_what_leaves_is_sealed(kinds_app):
 def test_the_tab_is_accessible_and_fits(chromium, kinds_app, mode):
     with opened(chromium, kinds_app, mode) as page:
         kinds_tab(page)
-        page.wait_for_selector("#filters img")
+        page.wait_for_selector("#filters img", state="attached")  # pictures load when they are scrolled to
         page.wait_for_selector("#map-scores tr")
         wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert wide <= 0
