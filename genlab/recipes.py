@@ -146,7 +146,7 @@ RECIPES: dict[str, Recipe] = {
         batch=64,
         lr=4e-4,
     ),
-    "ae-fashion-undercomplete": Recipe("ae", "fashion", {"latent": 64, "hidden": [96]}, steps=6000, batch=256, lr=3e-3),
+    "ae-fashion-undercomplete": Recipe("ae", "fashion", {"latent": 64, "hidden": [96]}, steps=5000, batch=256, lr=3e-3),
     "ae-fashion-contractive": Recipe(
         "ae",
         "fashion",
@@ -186,7 +186,7 @@ RECIPES: dict[str, Recipe] = {
         "ae", "fashion", {"latent": 64, "network": "convolutional", "width": 24}, steps=8000, batch=32, lr=2e-3
     ),
     "ae-fashion-convolutional-16": Recipe(
-        "ae", "fashion", {"latent": 16, "network": "convolutional", "width": 16}, steps=9000, batch=32, lr=2e-3
+        "ae", "fashion", {"latent": 16, "network": "convolutional", "width": 16}, steps=8000, batch=32, lr=2e-3
     ),
     "ae-fashion-neighbours": Recipe(
         "ae",

@@ -15,6 +15,7 @@ from small_models import picture
 from audits.provenance import read_claim
 
 API = "gradio_api/"
+DRAWING = ["gan-plain", "gan-small", "vae-conditional", "vae-small"]
 
 
 class Endpoints:
@@ -59,7 +60,7 @@ def call(small_app):
 
 def test_models_are_listed_with_their_knobs(call):
     (listed,) = call("models")
-    assert [m["name"] for m in listed] == ["gan-plain", "gan-small", "vae-conditional", "vae-small"]
+    assert [m["name"] for m in listed] == [*DRAWING, "ae-fashion-flat", "ae-fashion-wide"]
     assert listed[1]["knobs"][0]["name"] == "truncation"
 
 
@@ -115,7 +116,7 @@ BAD = [
     ("generate", ["gan-small", "", 0, 10_000, {}], COUNT),
     ("generate", ["gan-small", "", 0, 4.7, {}], COUNT),
     ("generate", ["gan-small", "", 0, 1e9, {}], COUNT),
-    ("generate", ["nobody", "", 0, 1, {}], "Models are gan-plain, gan-small"),
+    ("generate", ["nobody", "", 0, 1, {}], "Models are ae-fashion-flat, ae-fashion-wide, gan-plain"),
     ("generate", ["../gan-small", "", 0, 1, {}], "Models are"),
     ("generate", [None, "", 0, 1, {}], "Models are"),
     ("generate", [{"a": [1]}, "", 0, 1, {}], "Models are"),

@@ -128,7 +128,7 @@ def test_bad_input_is_one_sentence(given, sentence):
 
 @pytest.mark.parametrize("model", ["", "gan", "GAN-SMALL", "../gan-small", "gan-small/", None, 3, "x" * 5000, "a\nb\0"])
 def test_an_unknown_model_is_one_sentence(model):
-    with pytest.raises(ValueError, match="Models are gan-plain") as caught:
+    with pytest.raises(ValueError, match="Models are ae-fashion-flat") as caught:
         generate(model)
     assert len(str(caught.value)) < 250
 
