@@ -146,7 +146,9 @@ RECIPES: dict[str, Recipe] = {
         batch=64,
         lr=4e-4,
     ),
-    "ae-fashion-undercomplete": Recipe("ae", "fashion", {"latent": 32, "hidden": [112]}, steps=8000, batch=256, lr=3e-3),
+    "ae-fashion-undercomplete": Recipe(
+        "ae", "fashion", {"latent": 32, "hidden": [112]}, steps=8000, batch=256, lr=3e-3
+    ),
     "ae-fashion-contractive": Recipe(
         "ae",
         "fashion",

@@ -238,6 +238,6 @@ def filters(model: str) -> Sealed:
     order = np.argsort(-np.abs(tiles).sum((1, 2, 3)), kind="stable")[:TILES]
     tiles = tiles[order] / np.abs(tiles[order]).max((1, 2, 3), keepdims=True).clip(1e-9)
     sheet = pictures.grid((127.5 + 127.5 * tiles).round().astype(np.uint8), 8, gap=1)
-    large = pictures.enlarge(sheet, max(1, 460 // max(sheet.shape[1:])))
+    large = pictures.enlarge(sheet, -(-440 // max(sheet.shape[1:])))
     claim = Claim(known.name, known.weights, "filters", 0, {}, {})
     return mark(pictures.png(large), "image/png", claim)

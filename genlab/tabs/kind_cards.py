@@ -108,13 +108,10 @@ def map_table(rows: Sequence[Row], shown: str, able: Sequence[str]) -> str:
     for row in rows:
         mark = ' class="marked"' if row.method == shown else ""
         cells = "".join(_score(s) for s in (row.knn, row.trustworthiness, row.continuity))
-        told = "fitted to these items" if row.fitted else "places new items"
-        body += (
-            f'<tr{mark}><th scope="row">{html.escape(row.title)}<small>{told}</small></th>'
-            f'<td class="number">{row.dimensions:,}</td>{cells}</tr>'
-        )
+        told = f"{row.dimensions:,} numbers, {'fitted to these items' if row.fitted else 'places new items'}"
+        body += f'<tr{mark}><th scope="row">{html.escape(row.title)}<small>{told}</small></th>{cells}</tr>'
     return (
-        '<div class="figures"><table><thead><tr><th scope="col">method</th><th scope="col">numbers an item</th>'
+        '<div class="figures"><table><thead><tr><th scope="col">method</th>'
         '<th scope="col">k-NN accuracy</th><th scope="col">trustworthiness</th><th scope="col">continuity</th></tr>'
         f"</thead><tbody>{body}</tbody></table></div>"
         + (
