@@ -12,7 +12,9 @@ AXE_VERSION := 4.14.1
 AXE_SHA256 := 29348999450cdf2849a8e70b7912fc2da85a849da39c0d0d5394f51d4a9ed95c
 CHROMIUM := /usr/bin/chromium
 MODELS := judge-fashion judge-portraits vae-fashion gan-fashion vae-portraits-biased vae-portraits-balanced \
-  gan-portraits-biased gan-portraits-balanced gan-professions
+  gan-portraits-biased gan-portraits-balanced gan-professions ae-fashion-undercomplete ae-fashion-overcomplete \
+  ae-fashion-denoising ae-fashion-sparse ae-fashion-contractive ae-fashion-convolutional ae-fashion-convolutional-16 \
+  ae-fashion-neighbours
 
 export OMP_NUM_THREADS ?= 2
 export HF_HUB_DISABLE_TELEMETRY ?= 1

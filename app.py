@@ -15,7 +15,21 @@ import logging
 import gradio as gr
 
 from genlab.studio import warm_up
-from genlab.tabs import api, api_audit, api_mitigate, bias, cards, explore, generate, mitigate, names, theme, verify
+from genlab.tabs import (
+    api,
+    api_audit,
+    api_codes,
+    api_mitigate,
+    autoencoders,
+    bias,
+    cards,
+    explore,
+    generate,
+    mitigate,
+    names,
+    theme,
+    verify,
+)
 from genlab.tabs.middleware import Limits
 
 ON_SPACE = bool(os.environ.get("SPACE_ID"))
@@ -35,6 +49,8 @@ def build() -> gr.Blocks:
             generate.build(demo)
         with gr.Tab("Explore"):
             explore.build(demo)
+        with gr.Tab("Autoencoders") as kinds_tab:
+            autoencoders.build(kinds_tab)
         with gr.Tab("Bias audit") as audit_tab:
             bias.build(audit_tab)
         with gr.Tab("Mitigate"):
@@ -46,6 +62,7 @@ def build() -> gr.Blocks:
         api.build()
         api_audit.build()
         api_mitigate.build()
+        api_codes.build()
     return demo.queue(max_size=64, default_concurrency_limit=4)
 
 

@@ -1,4 +1,4 @@
-"""`python -m genlab {list, train, sample, evaluate, audit, card}`: the house from a terminal.
+"""`python -m genlab {list, train, sample, encode, evaluate, audit, card}`: the house from a terminal.
 
 Exit status: 0 done, 1 it could not be done here (or a check failed), 2 the arguments are wrong, 130 interrupted.
 PyTorch is imported by the commands that need it, so that help and complaints come at once.
@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
+from genlab import encode_command
 from genlab.card_text import number
 from genlab.terminal import console, new_table, progress_bar, watch
 
@@ -88,6 +89,7 @@ def parser() -> Parser:
     sample.add_argument("--out", type=Path, required=True, metavar="DIR", help="an empty or new folder")
     sample.set_defaults(command=sample_model)
 
+    encode_command.declare(commands)
     evaluate = commands.add_parser("evaluate", help="measure a model's figures again")
     evaluate.add_argument("name", metavar="NAME")
     evaluate.add_argument("--quick", action="store_true", help="fewer items: wider intervals, minutes instead of more")

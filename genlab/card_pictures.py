@@ -26,15 +26,17 @@ def write_pictures(name: str) -> list[Path]:
     """Write `samples.png` and `failures.png` into the model's folder; a claim inside says what they are.
 
     Raises:
-        ValueError: no such model, or one that neither draws nor names anything.
+        ValueError: no such model, or one that neither draws, names nor brings back anything.
     """
     known, folder = shelf.entry(name), shelf.folder_of(name)
     if "generate" in known.capabilities:
         sheets = {"samples.png": contact_sheet(known), "failures.png": misread(known)}
     elif "classify" in known.capabilities:
         sheets = {"samples.png": named_items(known), "failures.png": mistakes(known)}
+    elif "autoencode" in known.capabilities:
+        sheets = {"samples.png": brought_back(known), "failures.png": worst_brought_back(known)}
     else:
-        raise ValueError(f"{name} neither draws nor names items, so there is nothing to show of it.")
+        raise ValueError(f"{name} neither draws, names nor brings back items, so there is nothing to show of it.")
     for file, sheet in sheets.items():
         claim = Claim(known.name, known.weights, "card", 0, {"file": file}, {})
         write(folder / file, seal(sheet, "image/png", claim).media)
@@ -77,6 +79,46 @@ def mistakes(known: Entry) -> bytes:
     if getattr(shelf.model(known.name), "attributes", None):
         return misnamed(known, data)
     return surest_mistakes(data.items, data.labels, verdicts(known.name), data.names)
+
+
+def brought_back(known: Entry) -> bytes:
+    """Test items of every class in their order, and under each row what the model makes of them."""
+    data = load(known.data, "test")
+    parts, captions = [], []
+    for c, name in enumerate(data.names):
+        items = data.items[np.flatnonzero(data.labels == c)[:PER_CLASS]]
+        seen, back = through(known.name, items)
+        parts += [seen, back]
+        captions += [name] * len(items) + ["comes back"] * len(items)
+    return sheet_of(np.concatenate(parts), captions)
+
+
+def worst_brought_back(known: Entry) -> bytes:
+    """Test items with the largest error, each with what the model makes of it."""
+    data = load(known.data, "test")
+    seen, back = through(known.name, data.items)
+    errors = np.square(back.astype(np.float64) - data.items).reshape(len(seen), -1).mean(1)
+    worst = np.argsort(-errors, kind="stable")[: SHOWN // 2]
+    shown = np.stack([seen[worst], back[worst]], 1).reshape(-1, *seen.shape[1:])
+    captions = [
+        text for i in worst for text in (data.names[data.labels[i]], f"{10 * np.log10(255**2 / errors[i]):.1f} dB")
+    ]
+    return sheet_of(shown, captions, columns=8)
+
+
+def through(name: str, items: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What the model is shown, with Gaussian noise where it was made to undo it, and what comes back; uint8."""
+    import torch
+
+    from genlab.models.corruption import corrupt
+    from genlab.seeds import Seeds
+    from genlab.studio.pictures import to_bytes
+
+    model = shelf.model(name)
+    images = torch.from_numpy(items).to(next(model.parameters()).device).float() / 255
+    if "gaussian" in getattr(model, "noise", ()):
+        images = corrupt(images, "gaussian", 0.2, seeds=Seeds.count_from(0, len(images), images.device))
+    return to_bytes(images), to_bytes(model.reconstruct(images))
 
 
 def furthest(items: np.ndarray, train: Data) -> bytes:

@@ -39,10 +39,23 @@ SPDX = frozenset({
     "apache-2.0", "mit", "isc", "bsd-2-clause", "bsd-3-clause", "mpl-2.0", "gpl-2.0", "gpl-3.0", "lgpl-3.0",
     "cc0-1.0", "cc-by-3.0", "cc-by-4.0", "cc-by-sa-3.0", "cc-by-sa-4.0", "cc-by-nc-4.0", "cc-by-nc-sa-4.0", "unlicense",
 })  # fmt: skip
-TASKS = ("unconditional-image-generation", "image-classification")
+TASKS = {
+    "sample": "unconditional-image-generation",
+    "logits": "image-classification",
+    "encode": "image-feature-extraction",
+}  # what a model is for on the Hub: the first of these that it has
 # The figures that stand for a model where there is room for a few; each model shows those it has.
 HEADLINES = (
     "test_accuracy",
+    "pooled_psnr",
+    "denoised_psnr_01",
+    "denoised_psnr_02",
+    "denoised_psnr_05",
+    "active_share",
+    "jacobian_norm",
+    "knn_accuracy",
+    "trustworthiness",
+    "continuity",
     "bits_per_dim_iw16",
     "fashion_fid",
     "fashion_fid_unguided",
@@ -67,6 +80,7 @@ BY_JUDGE = (
     "Distances use the features of `judge-{kind}`, this project's own classifier: they are named {Kind}-FID and "
     "cannot be compared with distances taken by another network."
 )
+BY_PIXEL = "PSNR is of the squared error pooled over all items; under noise, the floor is what the noisy items score."
 BY_NEIGHBOUR = "Classes, groups and copies are read off the nearest training drawing, in pixels."
 
 
@@ -121,12 +135,14 @@ def render(name: str, shelf: Path = checkpoint.SHELF) -> str:
         title: PLACEHOLDER.sub(lambda m: filled(m, config["metrics"]), text) for title, text in about(folder).items()
     }
     source, trained = SOURCES[config["recipe"]["data"]], config["trained_on"]
-    kind = config["recipe"]["data"].partition("-")[0]
+    kind, family = config["recipe"]["data"].partition("-")[0], FAMILIES[config["recipe"]["family"]]
+    draws_or_names = hasattr(family, "sample") or hasattr(family, "logits")
+    distances = source.distances if draws_or_names else BY_PIXEL
     body = {
         "Model details": details(config),
         "Intended use": f"{texts['Intended use']}\n\n### Out-of-scope use\n\n{texts['Out-of-scope use']}",
         "Factors": texts["Factors"],
-        "Metrics": HOW_TO_READ.format(distances=source.distances.format(kind=kind, Kind=kind.capitalize())),
+        "Metrics": HOW_TO_READ.format(distances=distances.format(kind=kind, Kind=kind.capitalize())),
         "Evaluation data": f"{source.title}: {source.tested_on}. {source.knobs} The weights measured are those "
         "shipped, rounded to bf16 and read back.",
         "Training data": training_data(source, trained),
@@ -204,7 +220,7 @@ def front_matter(config: dict[str, Any]) -> str:
     from huggingface_hub import EvalResult, ModelCardData
 
     family, source = config["recipe"]["family"], SOURCES[config["recipe"]["data"]]
-    task = TASKS[0] if hasattr(FAMILIES[family], "sample") else TASKS[1]
+    task = next(task for method, task in TASKS.items() if hasattr(FAMILIES[family], method))
     results = [
         EvalResult(
             task_type=task,
@@ -325,7 +341,7 @@ def front_matter_faults(name: str, card: str, config: dict[str, Any]) -> list[st
     faults = []
     if data.get("license") not in SPDX:
         faults.append(f"{name}: {data.get('license')!r} is not a licence identifier of SPDX.")
-    if data.get("pipeline_tag") not in TASKS:
+    if data.get("pipeline_tag") not in TASKS.values():
         faults.append(f"{name}: {data.get('pipeline_tag')!r} is not a task of this house.")
     if not data.get("datasets") or not data.get("tags"):
         faults.append(f"{name}: the front matter names no data set or no tag.")

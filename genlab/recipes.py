@@ -146,6 +146,58 @@ RECIPES: dict[str, Recipe] = {
         batch=64,
         lr=4e-4,
     ),
+    "ae-fashion-undercomplete": Recipe(
+        "ae", "fashion", {"latent": 32, "hidden": [112]}, steps=8000, batch=256, lr=3e-3
+    ),
+    "ae-fashion-contractive": Recipe(
+        "ae",
+        "fashion",
+        {"latent": 64, "hidden": [112], "tied": True, "penalty": "contractive", "weight": 3e-4},
+        steps=2000,
+        batch=128,
+        lr=3e-3,
+    ),
+    "ae-fashion-sparse": Recipe(
+        "ae",
+        "fashion",
+        {"latent": 120, "hidden": [], "tied": True, "code": "sigmoid", "penalty": "kl", "weight": 1e-3},
+        steps=3000,
+        batch=256,
+        lr=5e-3,
+    ),
+    "ae-fashion-overcomplete": Recipe(
+        "ae", "fashion", {"latent": 1568, "network": "map", "width": 32, "depth": 0}, steps=4000, batch=64, lr=3e-3
+    ),
+    "ae-fashion-denoising": Recipe(
+        "ae",
+        "fashion",
+        {
+            "latent": 1568,
+            "network": "map",
+            "width": 32,
+            "depth": 2,
+            "coarse": 48,
+            "noise": ["gaussian", "gaussian", "gaussian", "salt-and-pepper", "masking"],
+            "amount": [0.02, 0.6],
+        },
+        steps=13000,
+        batch=32,
+        lr=2e-3,
+    ),
+    "ae-fashion-convolutional": Recipe(
+        "ae", "fashion", {"latent": 64, "network": "convolutional", "width": 24}, steps=16000, batch=32, lr=2e-3
+    ),
+    "ae-fashion-convolutional-16": Recipe(
+        "ae", "fashion", {"latent": 16, "network": "convolutional", "width": 16}, steps=8000, batch=32, lr=2e-3
+    ),
+    "ae-fashion-neighbours": Recipe(
+        "ae",
+        "fashion",
+        {"latent": 2, "hidden": [96, 96], "tied": True, "penalty": "neighbours", "weight": 0.05, "target": 20.0},
+        steps=1600,
+        batch=512,
+        lr=3e-3,
+    ),
 }
 
 MARKS: dict[str, Recipe] = {  # no model of the shelf: what audits/watermark reads marks with

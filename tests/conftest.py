@@ -27,6 +27,7 @@ TINY = {
     "gan-tiny": ("gan", {"classes": 10, "latent": 4, "width": 4, "shape": [1, 28, 28]}),
     "vae-tiny": ("vae", {"classes": 10, "latent": 3, "width": 4, "local": [1, 1], "priors": ["mixture"]}),
     "judge-tiny": ("judge", {"width": 4, "feature": 8}),
+    "ae-tiny": ("ae", {"latent": 2, "hidden": [4], "noise": ["gaussian"]}),
 }
 
 

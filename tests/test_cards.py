@@ -21,7 +21,7 @@ def front(card: str) -> dict:
     return yaml.safe_load(re.match(r"---\n(.*?)\n---\n", card, re.DOTALL)[1])
 
 
-@pytest.mark.parametrize("model", ["gan-tiny", "vae-tiny", "judge-tiny"])
+@pytest.mark.parametrize("model", ["gan-tiny", "vae-tiny", "judge-tiny", "ae-tiny"])
 def test_a_card_has_every_section_and_the_hubs_front_matter(tiny_shelf, model):
     from huggingface_hub import ModelCard
 

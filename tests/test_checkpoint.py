@@ -76,7 +76,7 @@ def test_a_missing_folder_is_refused(tmp_path):
 
 @pytest.mark.parametrize("name", ["nope", "", "../gan-tiny", "gan-tiny/", "GAN-TINY", "*", None, 3])
 def test_models_go_by_their_exact_name(tiny_shelf, name):
-    with pytest.raises(ValueError, match="Models are gan-tiny, judge-tiny, vae-tiny"):
+    with pytest.raises(ValueError, match="Models are ae-tiny, gan-tiny, judge-tiny, vae-tiny"):
         checkpoint.folder_of(name, tiny_shelf)
 
 

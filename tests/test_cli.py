@@ -13,7 +13,7 @@ from audits.provenance import read_claim
 from genlab.__main__ import departures, knobs_from, main
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-COMMANDS = ("list", "train", "sample", "evaluate", "card")
+COMMANDS = ("list", "train", "sample", "encode", "evaluate", "card")
 
 
 def refused(capsys, *arguments: str, status: int = 2) -> str:
@@ -61,6 +61,12 @@ def refused(capsys, *arguments: str, status: int = 2) -> str:
         ("sample", "judge-tiny", "--out", "x"),
         ("sample", "nope", "--out", "x"),
         ("sample", "../gan-tiny", "--out", "x"),
+        ("encode", "ae-tiny"),
+        ("encode", "ae-tiny", "examples"),
+        ("encode", "ae-tiny", "examples", "--out", "x.xlsx"),
+        ("encode", "ae-tiny", "no-such-place", "--out", "x.csv"),
+        ("encode", "gan-tiny", "examples", "--out", "x.csv"),
+        ("encode", "nope", "examples", "--out", "x.csv"),
         ("train", "nope"),
         ("train", "vae-fashion", "--device", "toaster"),
         ("evaluate", "nope"),
@@ -114,6 +120,23 @@ def test_samples_are_sealed_files_and_a_manifest(tiny_shelf, tmp_path, capsys):
     assert main(["sample", "gan-tiny", "--count", "1", "--seed", "70", "--label", classes[65], "--knob", "truncation=2",
                  "--out", str(alone)]) == 0  # fmt: skip
     assert (alone / manifest[65]["file"]).read_bytes() == (out / manifest[65]["file"]).read_bytes()
+
+
+def test_codes_of_an_array_and_of_the_examples_are_written(tiny_shelf, tmp_path, capsys):
+    import numpy as np
+
+    from genlab.data import examples
+
+    np.save(tmp_path / "items.npy", examples.load("fashion").items[:3])
+    for given, rows in ((str(tmp_path / "items.npy"), 3), ("examples", 500)):
+        out = tmp_path / "new" / f"{rows}.csv"
+        assert main(("encode", "ae-tiny", given, "--out", str(out))) == 0
+        assert len(out.read_text().splitlines()) == rows + 1
+        assert f"{rows} codes of 2 numbers by ae-tiny." in capsys.readouterr().out
+    whole, part = ((tmp_path / "new" / f"{n}.csv").read_text().splitlines() for n in (500, 3))
+    assert [line.rpartition(",example")[2].split(",")[-2:] for line in whole[1:4]] == [
+        x.split(",")[-2:] for x in part[1:]
+    ]
 
 
 def test_list_names_shipped_and_untrained_models(tiny_shelf, capsys):

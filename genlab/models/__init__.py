@@ -4,6 +4,7 @@ from typing import Any
 
 from torch import nn
 
+from genlab.models.autoencoder import AE
 from genlab.models.gan import GAN
 from genlab.models.judge import Judge
 from genlab.models.vae import VAE
@@ -12,6 +13,7 @@ FAMILIES: dict[str, type[nn.Module]] = {
     "vae": VAE,
     "gan": GAN,
     "judge": Judge,
+    "ae": AE,
 }
 
 

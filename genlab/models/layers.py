@@ -32,11 +32,15 @@ def pad_rows(x: Tensor, size: int) -> Tensor:
 
 
 class Residual(nn.Module):
-    """Residual block of two 3x3 convolutions without normalisation; it starts as the identity (Child 2021, VDVAE)."""
+    """Residual block of two 3x3 convolutions without normalisation; it starts as the identity (Child 2021, VDVAE).
 
-    def __init__(self, channels: int):
+    With `dimensions=1` it is one for series.
+    """
+
+    def __init__(self, channels: int, dimensions: int = 2):
         super().__init__()
-        self.conv1, self.conv2 = (nn.Conv2d(channels, channels, 3, padding=1) for _ in range(2))
+        convolution = nn.Conv1d if dimensions == 1 else nn.Conv2d
+        self.conv1, self.conv2 = (convolution(channels, channels, 3, padding=1) for _ in range(2))
         nn.init.zeros_(self.conv2.weight)
         nn.init.zeros_(self.conv2.bias)
 

@@ -13,6 +13,7 @@ from genlab.studio.shelf import Entry, StudioError
 KINDS = ("seed", "example", "upload")
 DIGITS = 4  # decimals of a code wherever it leaves: what is written in a claim decides the picture exactly
 LARGEST = 1e4
+WALKABLE = 192  # numbers a code that is looked at one by one, or written into a claim, has at most
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def encode(
 
 
 def explorable(model: str) -> Entry:
-    """The entry of an autoencoder whose code alone decides a picture.
+    """The entry of an autoencoder whose code alone decides a picture, and is short enough to walk in.
 
     Raises:
         StudioError: no such model, or it has no such code.
@@ -80,12 +81,15 @@ def explorable(model: str) -> Entry:
     known = shelf.require(model, "autoencode")
     if not known.latent:
         raise StudioError(f"{model} needs a class beside its code, so its codes cannot be explored alone.")
+    if known.latent > WALKABLE:
+        raise StudioError(f"A code of {model} has {known.latent:,} numbers; up to {WALKABLE} can be explored.")
     return known
 
 
 def explorables() -> list[Entry]:
-    """Every model on the shelf that can be explored."""
-    return [known for known in shelf.with_capability("autoencode") if known.latent]
+    """Every model on the shelf that can be explored, those first that also draw: their codes have a prior."""
+    found = [known for known in shelf.with_capability("autoencode") if 0 < known.latent <= WALKABLE]
+    return sorted(found, key=lambda known: "generate" not in known.capabilities)
 
 
 def examples_of(known: Entry):

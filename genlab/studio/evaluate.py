@@ -24,6 +24,7 @@ from genlab.models.contract import capabilities
 from genlab.seeds import Seeds
 from genlab.studio import shelf
 from genlab.studio.evaluate_attributes import attribute_figures, named, share_figures
+from genlab.studio.evaluate_codes import code_figures
 from genlab.studio.evaluate_grid import GRIDS, grid_figures
 
 COUNT, FEW = 10_000, 2_000  # items of a full and of a quick measurement
@@ -58,6 +59,8 @@ def evaluate(name: str, *, quick: bool = False, progress: Callable[[str], None] 
         parts.append(likelihood_figures(model, load(data, "test"), quick=quick))
     if "autoencode" in able:
         parts.append(autoencoder_figures(model, load(data, "test"), quick=quick))
+        if "generate" not in able:  # generators are measured by what they draw
+            parts.append(code_figures(model, load(data), load(data, "test"), quick=quick, on_device=on_device))
     if "generate" in able:
         parts.append(generator_figures(model, data, quick=quick))
     for part in parts:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from audits.provenance import Claim, Sealed, content_digest, pixel_marks, read_claim, verify
-from genlab.studio import generate, marking, mitigate, shelf, uploads, walk
+from genlab.studio import generate, kinds, marking, mitigate, shelf, uploads, walk
 from genlab.studio.decode import decode
 from genlab.studio.encode import Encoded, parsed
 from genlab.studio.shelf import Entry, StudioError
@@ -93,7 +93,19 @@ def _walked(known: Entry, claim: Claim) -> Sealed:
     return getattr(made, form)
 
 
-ACTIONS = {"generate": _generated, "decode": _decoded, "walk": _walked}
+def _reconstructed(known: Entry, claim: Claim) -> Sealed:
+    source, _, rest = claim.inputs.get("from", "").partition(" ")
+    if source not in ("example", "static"):
+        raise StudioError("This was made from a picture that was given by somebody, which is not kept here.")
+    item, origin = kinds.item_of(source, number=_whole(rest.partition(",")[0], "item"))
+    knobs = {"noise": str(claim.knobs.get("noise", "none")), "amount": claim.knobs.get("amount", 0.0)}
+    found = {look.model: look.picture for look in kinds.compare(item, origin, **knobs, seed=claim.seed)}
+    if known.name not in found:
+        raise StudioError(f"{known.name} is no longer among the autoencoders that are compared here.")
+    return found[known.name]
+
+
+ACTIONS = {"generate": _generated, "decode": _decoded, "walk": _walked, "reconstruct": _reconstructed}
 
 
 def _whole(text: str, what: str) -> int:

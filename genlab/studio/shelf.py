@@ -12,7 +12,7 @@ from typing import Any
 
 from genlab.data import examples
 
-KEPT = 4  # models in memory
+KEPT = 16  # models in memory: a comparison of all autoencoders goes through as many
 log = logging.getLogger(__name__)
 
 
@@ -80,18 +80,23 @@ def folder_of(name: object) -> Path:
 
 
 _cache: "OrderedDict[tuple, tuple[Any, Entry]]" = OrderedDict()
+_entries: dict[tuple, Entry] = {}  # small, so that listing the shelf loads no weights twice
 _lock = threading.Lock()
 _loading: dict[tuple, threading.Lock] = {}
 
 
-def _kept(name: str) -> tuple[Any, Entry]:
-    """The loaded model and its entry; each file version is loaded once, by one thread."""
+def _key(name: str) -> tuple[Path, tuple]:
+    """A model's folder, and what tells this version of it from others."""
     path = folder_of(name)
-    config = path / "config.json"
     try:
-        key = (str(path), config.stat().st_mtime_ns)
+        return path, (str(path), (path / "config.json").stat().st_mtime_ns)
     except OSError:
         raise StudioError(f"{name} is no longer on the shelf: choose another model.") from None
+
+
+def _kept(name: str) -> tuple[Any, Entry]:
+    """The loaded model and its entry; each file version is loaded once, by one thread."""
+    path, key = _key(name)
     with _lock:
         if key in _cache:
             _cache.move_to_end(key)
@@ -103,7 +108,7 @@ def _kept(name: str) -> tuple[Any, Entry]:
                 return _cache[key]
         loaded = _load(path)
         with _lock:
-            _cache[key] = loaded
+            _cache[key], _entries[key] = loaded, loaded[1]
             _loading.pop(key, None)
             while len(_cache) > KEPT:
                 _cache.popitem(last=False)
@@ -170,7 +175,8 @@ def model(name: str) -> Any:
 
 def entry(name: str) -> Entry:
     """What is known of a model; raises as `model` does."""
-    return _kept(name)[1]
+    known = _entries.get(_key(name)[1])
+    return _kept(name)[1] if known is None else known
 
 
 def with_capability(capability: str) -> list[Entry]:

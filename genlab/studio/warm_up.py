@@ -7,8 +7,8 @@ log = logging.getLogger(__name__)
 
 
 def warm_up() -> None:
-    """Import torch, load the models, draw from each, make the charts and the example audit; problems go to the log."""
-    from genlab.studio import bias_audit, encode, generate, shelf
+    """Import torch, load and try the models, make charts, layouts and the example audit; problems go to the log."""
+    from genlab.studio import bias_audit, encode, flat_map, generate, shelf
     from genlab.studio.latent_map import chart
 
     for known in shelf.with_capability("generate"):
@@ -25,6 +25,10 @@ def warm_up() -> None:
             chart(known.name)
         except Exception:
             log.warning("%s has no chart yet", known.name, exc_info=True)
+    try:
+        flat_map.comparison(wait=True)
+    except Exception:
+        log.warning("The example items are not all laid out yet", exc_info=True)
 
 
 def in_background() -> threading.Thread:

@@ -15,6 +15,7 @@ from small_models import picture
 from audits.provenance import read_claim
 
 API = "gradio_api/"
+DRAWING = ["gan-plain", "gan-small", "vae-conditional", "vae-small"]
 
 
 class Endpoints:
@@ -59,7 +60,7 @@ def call(small_app):
 
 def test_models_are_listed_with_their_knobs(call):
     (listed,) = call("models")
-    assert [m["name"] for m in listed] == ["gan-plain", "gan-small", "vae-conditional", "vae-small"]
+    assert [m["name"] for m in listed] == [*DRAWING, "ae-fashion-flat", "ae-fashion-wide"]
     assert listed[1]["knobs"][0]["name"] == "truncation"
 
 
@@ -115,7 +116,7 @@ BAD = [
     ("generate", ["gan-small", "", 0, 10_000, {}], COUNT),
     ("generate", ["gan-small", "", 0, 4.7, {}], COUNT),
     ("generate", ["gan-small", "", 0, 1e9, {}], COUNT),
-    ("generate", ["nobody", "", 0, 1, {}], "Models are gan-plain, gan-small"),
+    ("generate", ["nobody", "", 0, 1, {}], "Models are ae-fashion-flat, ae-fashion-wide, gan-plain"),
     ("generate", ["../gan-small", "", 0, 1, {}], "Models are"),
     ("generate", [None, "", 0, 1, {}], "Models are"),
     ("generate", [{"a": [1]}, "", 0, 1, {}], "Models are"),
@@ -180,10 +181,53 @@ def test_a_large_body_is_refused(call):
     assert "256 kB" in answer.json()["detail"]
 
 
+def test_every_kind_brings_an_item_back(call):
+    asked = ["example", 3, None, "auto", "gaussian", 0.2, 4]
+    files, told = call("reconstruct", *asked)
+    assert [row["model"] for row in told] == ["ae-fashion-flat", "ae-fashion-wide", "vae-small"]
+    for file, row in zip(files, told, strict=True):
+        media = call.fetch(file)
+        claim = read_claim(media)
+        assert (claim.model, claim.action, claim.seed) == (row["model"], "reconstruct", 4)
+        assert row["psnr"] > 0
+        assert 0 <= row["silent"] <= 1
+    again, _ = call("regenerate", call.upload(call.fetch(files[0]), "back.png"))
+    assert call.fetch(again) == call.fetch(files[0])
+    given = call.upload(picture(), "mine.png")
+    files, _ = call("reconstruct", "upload", 0, given, "auto", "none", 0, 0)
+    assert read_claim(call.fetch(files[0])).inputs["from"].startswith("upload ")
+    for bad, words in (
+        (["camera", *asked[1:]], "Items come from"),
+        (["example", 1e308, *asked[2:]], "whole number"),
+        (["example", None, *asked[2:]], "whole number"),
+        (["upload", *asked[1:]], "No picture was uploaded"),
+        ([*asked[:4], "rain", 0.2, 4], "Kinds of noise"),
+        ([*asked[:5], "much", 4], "from 0 to 0.8"),
+        ([*asked[:6], -1], "seed"),
+    ):
+        assert words in call.refused("reconstruct", *bad)
+
+
+def test_features_and_maps_leave_as_numbers(call):
+    (file,) = call("features", "ae-fashion-flat", [call.upload(picture(), "=1.png")], "csv")
+    lines = call.fetch(file).decode().splitlines()
+    assert lines[0] == "item,z0,z1"
+    assert lines[1].startswith("'=1.png,")
+    assert "csv or npz" in call.refused("features", "ae-fashion-flat", [], "xlsx")
+    assert "cannot autoencode" in call.refused("features", "gan-small", [], "csv")
+    (told,) = call("layout", "ae-fashion-flat")
+    assert len(told["points"]) == 500
+    assert not told["fitted"]
+    for score in told["scores"].values():
+        assert score["low"] <= score["value"] <= score["high"]
+    assert "laid out by" in call.refused("layout", "astrology")
+
+
 def test_events_of_the_page_are_not_offered_to_programs(call):
     info = call.http.get(f"{API}info").json()
     expected = {"card", "decode", "dimensions", "encode", "generate", "map_point", "models", "regenerate", "walk"}
-    expected |= {"audit_file", "audit_model", "attack", "mitigate", "plan_audit", "verify"}
+    expected |= {"attack", "audit_file", "audit_model", "mitigate", "plan_audit", "verify"}
+    expected |= {"features", "layout", "reconstruct"}
     assert set(info["named_endpoints"]) == {f"/{name}" for name in expected}
     assert not info["unnamed_endpoints"]
 
@@ -192,7 +236,7 @@ def test_the_same_actions_are_mcp_tools(call):
     schema = call.http.get(f"{API}mcp/schema").json()
     names = {tool["name"] for tool in schema}
     assert {"generate", "regenerate", "walk", "decode"} <= names
-    assert len(names) == 15
+    assert len(names) == 18
     assert all(tool["description"] for tool in schema)
 
 

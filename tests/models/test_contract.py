@@ -11,6 +11,7 @@ import torch
 from genlab import checkpoint
 from genlab.models import FAMILIES, build
 from genlab.models.contract import CAPABILITIES, Batch, capabilities, check_knobs
+from genlab.models.corruption import NOISES
 from genlab.seeds import Seeds
 
 SHAPE = (1, 8, 8)
@@ -51,18 +52,46 @@ VARIANTS = {
         "judge",
         {"shape": (3, 8, 8), "attributes": {"tone": 3, "glasses": 2}, "patch": 2, "width": 4, "feature": 8},
     ),
+    "ae undercomplete": ("ae", {"shape": SHAPE, "latent": 6, "hidden": (16,)}),
+    "ae overcomplete map": ("ae", {"shape": SHAPE, "latent": 128, "network": "map", "width": 8}),
+    "ae denoising": (
+        "ae",
+        {"shape": SHAPE, "latent": 32, "network": "map", "width": 8, "coarse": 8, "noise": NOISES, "amount": (0, 0.3)},
+    ),
+    "ae sparse l1": (
+        "ae", {"shape": SHAPE, "latent": 80, "hidden": (), "code": "relu", "penalty": "l1", "weight": 1e-3},
+    ),
+    "ae sparse kl": (
+        "ae",
+        {"shape": SHAPE, "latent": 80, "hidden": (), "tied": True, "code": "sigmoid", "penalty": "kl",
+         "weight": 1e-3, "loss": "bce"},
+    ),
+    "ae contractive": ("ae", {"shape": SHAPE, "latent": 6, "hidden": (16, 12), "penalty": "contractive",
+                              "weight": 1e-3, "tied": True}),
+    "ae convolutional colour": ("ae", {"shape": (3, 8, 8), "latent": 6, "network": "convolutional", "width": 8}),
+    "ae neighbours": (
+        "ae",
+        {"shape": SHAPE, "latent": 2, "network": "convolutional", "width": 8, "depth": 2, "penalty": "neighbours",
+         "weight": 0.01, "target": 3.0},
+    ),
+    "ae series": ("ae", {"shape": (2, 16), "latent": 4, "network": "convolutional", "width": 8, "bounded": False}),
+    "ae series map": ("ae", {"shape": (1, 16), "latent": 24, "network": "map", "width": 8, "bounded": False}),
+    "ae table": ("ae", {"shape": (7,), "latent": 2, "hidden": (12, 8), "bounded": False}),
 }  # fmt: skip
 DECLARED = {
     "vae": ("generate", "autoencode", "likelihood"),
     "gan": ("generate",),
     "judge": ("classify",),
+    "ae": ("autoencode",),
 }
 GENERATORS = [name for name, (family, _) in VARIANTS.items() if "generate" in DECLARED[family]]
 VAES = [name for name, (family, _) in VARIANTS.items() if family == "vae"]
+AES = [name for name, (family, _) in VARIANTS.items() if family == "ae"]
 
 each = pytest.mark.parametrize("variant", VARIANTS)
 each_generator = pytest.mark.parametrize("variant", GENERATORS)
 each_vae = pytest.mark.parametrize("variant", VAES)
+each_ae = pytest.mark.parametrize("variant", AES)
 
 
 def make(variant: str, seed: int = 0):
@@ -77,8 +106,10 @@ def make(variant: str, seed: int = 0):
 
 
 def items(model, n: int, seed: int = 1):
-    """n blocky pictures in 8-bit values, and labels."""
+    """n blocky pictures in 8-bit values (rows and series: normal numbers), and labels."""
     stream = torch.Generator().manual_seed(seed)
+    if len(model.shape) < 3:
+        return torch.randn(n, *model.shape, generator=stream), torch.arange(n) % 3
     blocks = torch.rand(n, model.shape[0], 2, 2, generator=stream)
     images = torch.nn.functional.interpolate(blocks, size=model.shape[1:]).mul(255).round() / 255
     return images, torch.arange(n) % 3
@@ -205,6 +236,9 @@ def test_save_and_load_give_the_same_bits(variant, tmp_path):
     if variant in GENERATORS:
         labels = labels_for(loaded, 4)
         assert torch.equal(loaded.sample(Seeds.count_from(0, 4), labels), twin.sample(Seeds.count_from(0, 4), labels))
+    elif variant in AES:
+        images, _ = items(loaded, 4)
+        assert torch.equal(loaded.reconstruct(images), twin.reconstruct(images))
     else:
         images, _ = items(loaded, 4)
         assert torch.equal(loaded.logits(images), twin.logits(images))
@@ -300,6 +334,36 @@ def test_codes_and_likelihoods_do_not_depend_on_neighbours(variant):
     assert torch.equal(model.encode(images[one], labels=y, seeds=Seeds([17]))[0], draws[17])
     assert torch.equal(model.decode(codes[one], labels=y, seeds=Seeds([22]))[0], pictures[17])
     assert torch.equal(model.log_prob(images[one], Seeds([17]), k=2, labels=y)[0], nats[17])
+
+
+@each_ae
+def test_an_autoencoders_codes_and_items_do_not_depend_on_neighbours(variant):
+    model = make(variant)
+    images, _ = items(model, 19)
+    codes, back = model.encode(images), model.reconstruct(images)
+    assert codes.shape == (19, model.latent)
+    assert back.shape == images.shape
+    assert not model.bounded or 0 <= float(back.min()) <= float(back.max()) <= 1
+    assert torch.equal(model.decode(codes), back)
+    one = slice(17, 18)
+    assert torch.equal(model.encode(images[one])[0], codes[17])
+    assert torch.equal(model.decode(codes[one])[0], back[17])
+    assert model.encode(images[:0]).shape == (0, model.latent)
+
+
+@each_ae
+def test_an_autoencoder_learns_eight_items_by_heart(variant):
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        family, arguments = VARIANTS[variant]
+        model = build(family, arguments | {"weight": 0.0, "amount": (0.0, 0.02), "latent": max(arguments["latent"], 8)})
+        images, labels = items(model, 8)
+        before = (model.reconstruct(images) - images).square().mean()
+        step = model.train().trainer(1e-2)
+        for t in range(500):
+            step(Batch(images, labels), t / 500)
+    after = (model.eval().reconstruct(images) - images).square().mean()
+    assert float(after) < 0.1 * float(before)
 
 
 def test_features_do_not_depend_on_neighbours():

@@ -14,6 +14,8 @@ import httpx
 REPOSITORY = Path(__file__).resolve().parents[2]
 VAE = {"classes": 10, "latent": 16, "width": 8, "local": [2, 1], "priors": ["mixture"], "likelihood": "bernoulli"}
 MODELS = {
+    "ae-fashion-flat": ("ae", {"latent": 2, "hidden": [8], "penalty": "neighbours", "weight": 0.01, "target": 10.0}),
+    "ae-fashion-wide": ("ae", {"latent": 784, "network": "map", "width": 4, "noise": ["gaussian"], "depth": 1}),
     "gan-small": ("gan", {"classes": 10, "latent": 8, "width": 4}),
     "gan-plain": ("gan", {"latent": 8, "width": 4}),
     "judge-small": ("judge", {"width": 4, "feature": 8}),
