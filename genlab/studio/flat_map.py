@@ -20,7 +20,7 @@ from genlab.metrics import maps
 from genlab.metrics.maps import Score
 from genlab.studio import encode, kinds, pictures, shelf
 from genlab.studio.latent_map import COLOURS
-from genlab.studio.marking import Drawn, mark
+from genlab.studio.marking import mark
 from genlab.studio.shelf import Entry, StudioError
 
 FITTED = ("PCA", "t-SNE", "UMAP")
@@ -101,7 +101,7 @@ def layout(method: str) -> Layout:
     colours = tuple(COLOURS[i % len(COLOURS)] for i in range(len(data.names)))
     sheet = pictures.grid(data.items, SHEET)
     claim = Claim(known.name, known.weights, "map", 0, {"items": f"{known.data}, {data.licence}"}, {})
-    sealed = mark(Drawn(sheet, pictures.png), "image/png", claim)
+    sealed = mark(pictures.png(sheet), "image/png", claim)
     row = judged(method, places, fitted=method in FITTED)
     return Layout(points, data.labels, tuple(data.names), colours, sealed, data.items.shape[2], row)
 

@@ -32,7 +32,8 @@ def test_every_kind_shows_a_sealed_picture_of_what_it_does():
         with Image.open(io.BytesIO(look.picture.media)) as shown:
             pixels = np.asarray(shown)
         assert pixels.shape == (112, 4 * (3 * 28 + 2))
-        assert np.array_equal(pixels[2::4, 2:112:4], item[0])  # the first panel is the item
+        away = np.abs(pixels.reshape(28, 4, -1, 4).mean((1, 3))[:, :28] - item[0])
+        assert away.mean() < 3  # the first panel is the item, under the mark
         assert look.shown_psnr == 99
         back = shelf.model(look.model).reconstruct(as_images(item))[0].double().numpy()
         assert look.psnr == pytest.approx(-10 * np.log10(np.square(back - item / 255).mean()), abs=1e-6)
