@@ -1,0 +1,318 @@
+"""Learn what is normal from normal items, live, and judge others: a score, a p-value, an alarm, and where it differs.
+
+A part of the normal items is held out from learning; p-values compare with those (`genlab/metrics/conformal.py`), so
+the threshold is a stated false-alarm rate.
+"""
+
+import hashlib
+import json
+import time
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from genlab.studio.collect import Step
+from genlab.studio.detect_inputs import Items, as_learnt
+from genlab.studio.shelf import StudioError
+
+FEWEST = 10  # normal items
+MOST_LEARNT, MOST_HELD_OUT = 20_000, 2_000
+HELD_OUT = 0.2
+RATES = (0.001, 0.5)  # false-alarm rates that may be asked for
+WINDOW = 32  # steps of a series that are looked at together
+METHODS = ("combined", "neighbours", "gaussian", "mixture")
+FORMAT, LARGEST_FILE = "genlab-detector-1", 512 * 2**20
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """A fitted detector with what calibrates it.
+
+    Attributes:
+        detector: a `genlab.models.detector.Detector`.
+        kind: "images", "table" or "series".
+        calibration: scores of the held-out normal items, (n,).
+        columns: of a table or series.
+        normal: pictures that were learnt, uint8, to show beside those that are judged (empty otherwise).
+        notes: what was converted, left out or cannot be promised.
+        seconds: that learning took.
+    """
+
+    detector: Any
+    kind: str
+    calibration: np.ndarray
+    columns: tuple[str, ...] = ()
+    normal: np.ndarray | None = None
+    count: int = 0
+    notes: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+    def smallest_rate(self) -> float:
+        """The lowest false-alarm rate that so many held-out items can state."""
+        return 1 / (len(self.calibration) + 1)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Items with their scores (higher is stranger) and p-values, and which of them are labelled as anomalies."""
+
+    items: Items
+    scores: np.ndarray
+    p_values: np.ndarray
+    truth: np.ndarray | None
+    notes: tuple[str, ...]
+
+    def alarms(self, rate: float) -> np.ndarray:
+        """Which items are called anomalies at that false-alarm rate."""
+        return self.p_values <= rate
+
+    def table(self, rate: float) -> str:
+        """A CSV: item, score, p_value, anomaly."""
+        import pandas as pd
+
+        from audits.bias.cells import table_csv
+
+        return table_csv(
+            pd.DataFrame({
+                "item": self.items.names,
+                "score": [float(f"{s:.6g}") for s in self.scores],
+                "p_value": [float(f"{p:.6g}") for p in self.p_values],
+                "anomaly": self.alarms(rate).astype(int),
+            })
+        )  # fmt: skip
+
+
+def check_rate(rate: object) -> float:
+    """A false-alarm rate as a number; StudioError where it is none from 0.001 to 0.5."""
+    number = isinstance(rate, int | float) and not isinstance(rate, bool)
+    if not number or not RATES[0] <= rate <= RATES[1]:
+        raise StudioError(
+            f"The false-alarm rate is a number from {RATES[0]:g} to {RATES[1]:g}; {str(rate)[:40]!r} was given."
+        )
+    return float(rate)
+
+
+# ---- learning
+
+
+def learn(normal: Items, *, method: str = "combined", seed: int = 0) -> Generator[Step, None, Learnt]:
+    """Fit a detector to normal items, yielding a Step a part; a fifth of them is held out to calibrate it.
+
+    Raises:
+        ValueError: one sentence: too few items, all alike, labelled anomalies among them, an unknown method.
+    """
+    import torch
+
+    from genlab.models.detector import Detector
+
+    began = time.monotonic()
+    yield Step(0, 0, "looking at the normal set")
+    normal, notes = _usable(normal)
+    learn_rows, held_rows = _split(normal, seed)
+    if len(learn_rows) > MOST_LEARNT:
+        notes.append(f"{MOST_LEARNT:,} of {len(learn_rows):,} normal items were learnt, drawn at random.")
+        learn_rows = learn_rows[:MOST_LEARNT]
+    values = _tensor(normal)
+    chosen = values[torch.from_numpy(learn_rows)]
+    if bool((values == values[:1]).all()):
+        raise StudioError("All items of the normal set are alike, so there is nothing to learn: give ones that vary.")
+    detector = Detector(kind=normal.kind, shape=tuple(values.shape[1:]), method=method)
+    parts = len(detector.parts)
+    for done, _, what in detector.fit(chosen):
+        yield Step(done, parts + 1, what)
+    yield Step(parts, parts + 1, "calibrating on held-out normal items")
+    calibration = surprises(detector, values[torch.from_numpy(held_rows)])
+    if normal.kind == "series":
+        notes.append(
+            "Neighbouring steps of a series resemble each other, so its p-values are a guide: the stated false-alarm "
+            "rate holds on average over long stretches that behave like the normal one, not for each."
+        )
+    shown = normal.values[learn_rows] if normal.kind == "images" else None
+    return Learnt(
+        detector, normal.kind, np.sort(calibration), normal.columns, shown, len(normal), tuple(notes),
+        time.monotonic() - began,
+    )  # fmt: skip
+
+
+def _usable(normal: Items) -> tuple[Items, list[str]]:
+    """The normal items with the columns that vary, and what to say."""
+    notes = list(normal.notes)
+    if len(normal) < FEWEST or (normal.kind == "series" and len(normal) < 4 * WINDOW):
+        need = f"{4 * WINDOW} time steps" if normal.kind == "series" else f"{FEWEST} items"
+        have = f"{len(normal):,} {'step' if normal.kind == 'series' else 'item'}{'s' * (len(normal) != 1)}"
+        raise StudioError(f"The normal set has {have}: at least {need} are needed, a fifth of them to calibrate.")
+    odd = normal.anomalies()
+    if odd is not None and normal.kind != "images":
+        raise StudioError(f"{int(odd.sum()):,} rows of the normal set are labelled as anomalies: leave them out.")
+    if normal.kind == "images":
+        return normal, notes
+    varies = np.ptp(normal.values, axis=0) > 0
+    if not varies.any():
+        raise StudioError("No column of the normal set ever changes, so there is nothing to learn: give rows that vary.")
+    for name in np.array(normal.columns, object)[~varies]:
+        notes.append(f"Column {name!r} is constant in the normal set and was left out.")
+    columns = tuple(np.array(normal.columns, object)[varies])
+    return replace(normal, values=normal.values[:, varies], columns=columns), notes
+
+
+def _split(normal: Items, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows to learn and rows to hold out; of a series whole stretches, with no window astride."""
+    count = len(normal)
+    rng = np.random.default_rng(seed)
+    if normal.kind != "series":
+        order = rng.permutation(count)
+        held = min(MOST_HELD_OUT, max(round(HELD_OUT * count), min(count // 2, 99)))
+        return np.sort(order[held:]) if count - held <= MOST_LEARNT else order[held:], order[:held]
+    stretch = max(WINDOW, min(8 * WINDOW, count // 10))
+    stretches = np.arange(count) // stretch
+    # every fourth stretch, the first one not, so that both parts see all of the series
+    held = np.flatnonzero(stretches % 4 == 2)
+    near = np.zeros(count, bool)
+    for shift in range(-WINDOW // 2, WINDOW // 2 + 1):
+        near[np.clip(held + shift, 0, count - 1)] = True
+    learnt = np.flatnonzero(~near)
+    return (rng.permutation(learnt) if len(learnt) > MOST_LEARNT else learnt), held
+
+
+def _tensor(items: Items):
+    """What a detector takes: images float32 in [0, 1], rows of a table, or a window around every step of a series."""
+    import torch
+
+    if items.kind == "images":
+        return torch.from_numpy(np.ascontiguousarray(items.values)).float() / 255
+    values = torch.from_numpy(np.ascontiguousarray(items.values)).float()
+    return windows(values) if items.kind == "series" else values
+
+
+def windows(values):
+    """The window (steps, channels, WINDOW) around every step of a series (steps, channels); its ends are mirrored."""
+    import torch
+
+    half = WINDOW // 2
+    if len(values) <= half:
+        raise StudioError(f"The series has {len(values):,} time steps; at least {half + 1} are needed.")
+    padded = torch.cat([values[1 : half + 1].flip(0), values, values[-half:-1].flip(0)])
+    return padded.unfold(0, WINDOW, 1)
+
+
+def surprises(detector: Any, values) -> np.ndarray:
+    """Scores of items as float64, in portions."""
+    return np.concatenate([detector.surprise(part).double().numpy() for part in values.split(4096)])
+
+
+# ---- judging
+
+
+def judge(learnt: Learnt, items: Items) -> Judged:
+    """Scores and p-values of items of the kind that was learnt.
+
+    Raises:
+        ValueError: one sentence where they are of another kind or lack a column.
+    """
+    from genlab.metrics.conformal import p_values
+
+    if items.kind != learnt.kind:
+        raise StudioError(f"The detector learnt {learnt.kind}; {items.kind} were given.")
+    if items.kind == "images":
+        items = as_learnt(items, learnt.detector.shape)
+    else:
+        items = _with_columns(items, learnt)
+    scores = surprises(learnt.detector, _tensor(items))
+    return Judged(items, scores, p_values(learnt.calibration, scores), items.anomalies(), items.notes)
+
+
+def _with_columns(items: Items, learnt: Learnt) -> Items:
+    """The columns that were learnt, in their order, by name."""
+    places = {name: i for i, name in enumerate(items.columns)}
+    missing = [name for name in learnt.columns if name not in places]
+    if missing:
+        raise StudioError(f"The column {missing[0]!r} of the normal set is missing ({len(missing):,} such columns).")
+    wanted = [places[name] for name in learnt.columns]
+    return replace(items, values=items.values[:, wanted], columns=learnt.columns)
+
+
+def figures(judged: Judged, rate: float) -> list[tuple[str, float, float | None, float | None, int]]:
+    """Where labels are there: name, value, 95 % interval (None: without one) and n of each figure."""
+    from audits.bias.intervals import wilson
+    from genlab.metrics import ranking
+
+    area, truth, alarms = ranking.auroc(judged.scores, judged.truth), judged.truth, judged.alarms(rate)
+    found = [
+        ("area under the ROC curve", *map(float, area), len(truth)),
+        ("average precision", ranking.average_precision(judged.scores, truth), None, None, len(truth)),
+    ]
+    for name, of in (("anomalies found", truth), ("false alarms", ~truth)):
+        share = wilson(int((alarms & of).sum()), int(of.sum()))
+        found.append((name, float(share.value), float(share.low), float(share.high), int(of.sum())))
+    return found
+
+
+def maps(learnt: Learnt, values: np.ndarray) -> np.ndarray:
+    """Where pictures uint8 (n, c, s, s) differ from their nearest normal ones, (n, s, s): 1 is usual."""
+    import torch
+
+    return learnt.detector.surprise_map(torch.from_numpy(values).float() / 255).numpy()
+
+
+def nearest(learnt: Learnt, values: np.ndarray) -> np.ndarray:
+    """The normal picture nearest to each, uint8 (n, c, s, s)."""
+    import torch
+
+    rows = learnt.detector.neighbours(torch.from_numpy(values).float() / 255)[:, 0].numpy()
+    return learnt.normal[rows]
+
+
+# ---- keeping
+
+
+def pack(learnt: Learnt) -> bytes:
+    """The detector as one safetensors file, its description as JSON in the header: nothing in it is ever run."""
+    import torch
+    from safetensors.torch import save
+
+    tensors = {k: v.contiguous().clone() for k, v in learnt.detector.tensors().items()}
+    tensors["calibration"] = torch.from_numpy(learnt.calibration)
+    about = {
+        "format": FORMAT, "detector": learnt.detector.config(), "columns": list(learnt.columns), "count": learnt.count,
+        "notes": list(learnt.notes),
+    }  # fmt: skip
+    if learnt.normal is not None:
+        tensors["normal"] = torch.from_numpy(learnt.normal)
+    return save(tensors, metadata={"genlab": json.dumps(about)})
+
+
+def unpack(raw: bytes) -> Learnt:
+    """The detector in a file that `pack` wrote.
+
+    Raises:
+        StudioError: it is no such file, too large or damaged.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    from genlab.models.detector import Detector
+
+    if len(raw) > LARGEST_FILE:
+        raise StudioError(f"A detector has up to {LARGEST_FILE >> 20} MiB; this file has {len(raw) >> 20:,}.")
+    try:
+        length = int.from_bytes(raw[:8], "little")
+        about: Mapping[str, Any] = json.loads(json.loads(raw[8 : 8 + length])["__metadata__"]["genlab"])
+        if about["format"] != FORMAT:
+            raise KeyError(about["format"])
+        tensors = load(raw)
+        detector = Detector.load(about["detector"], tensors)
+        calibration = tensors["calibration"].numpy()
+        if calibration.ndim != 1 or not len(calibration) or not np.isfinite(calibration).all():
+            raise ValueError("calibration")
+        normal = tensors["normal"].numpy() if "normal" in tensors else None
+        notes, columns = tuple(map(str, about["notes"])), tuple(map(str, about["columns"]))
+        return Learnt(detector, detector.kind, calibration, columns, normal, int(about["count"]), notes)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError, SafetensorError, RecursionError):
+        raise StudioError("This file is no detector that was saved here, or it is damaged: learn it again.") from None
+
+
+def fingerprint(raw: bytes) -> str:
+    """The first 12 hexadecimal digits of a packed detector's sha256."""
+    return hashlib.sha256(raw).hexdigest()[:12]
