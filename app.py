@@ -15,7 +15,21 @@ import logging
 import gradio as gr
 
 from genlab.studio import warm_up
-from genlab.tabs import api, api_audit, api_mitigate, bias, cards, explore, generate, mitigate, names, theme, verify
+from genlab.tabs import (
+    api,
+    api_audit,
+    api_detect,
+    api_mitigate,
+    bias,
+    cards,
+    detect,
+    explore,
+    generate,
+    mitigate,
+    names,
+    theme,
+    verify,
+)
 from genlab.tabs.middleware import Limits
 
 ON_SPACE = bool(os.environ.get("SPACE_ID"))
@@ -39,6 +53,8 @@ def build() -> gr.Blocks:
             bias.build(audit_tab)
         with gr.Tab("Mitigate"):
             mitigate.build(demo)
+        with gr.Tab("Detect") as detect_tab:
+            detect.build(detect_tab)
         with gr.Tab("Verify"):
             verify.build(demo)
         with gr.Tab("Cards"):
@@ -46,6 +62,7 @@ def build() -> gr.Blocks:
         api.build()
         api_audit.build()
         api_mitigate.build()
+        api_detect.build()
     return demo.queue(max_size=64, default_concurrency_limit=4)
 
 

@@ -1,7 +1,7 @@
 """Conformal p-values: a score becomes the share of normal items at least as strange, so a threshold is a stated rate.
 
 With n held-out normal items and one more that is exchangeable with them, P(p <= a) <= a for every a, whatever the
-score (Vovk, Gammerman and Shafer 2005, section 2.3); p = (1 + how many held-out items are at least as strange) / (n + 1).
+score (Vovk, Gammerman and Shafer 2005, section 2.3); p = (1 + how many held-out items are as strange) / (n + 1).
 """
 
 import math
@@ -30,7 +30,7 @@ def threshold(calibration: np.ndarray, rate: float) -> float:
 
 def allowed_above(n: int, rate: float) -> int:
     """k = floor(rate (n + 1)): an item is an anomaly where fewer than k of the n held-out ones are as strange."""
-    return int(math.floor(rate * (n + 1) + 1e-9))
+    return math.floor(rate * (n + 1) + 1e-9)
 
 
 def fewest_for(rate: float) -> int:

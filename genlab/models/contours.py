@@ -50,7 +50,7 @@ def _contours(images: Tensor, cells: int, directions: int, signed: bool) -> Tens
 
 
 def windows(side: int, cells: int) -> Tensor:
-    """Triangular weights (cells, side) that sum to 1 inside the picture: each cell reaches to its neighbours' middles."""
+    """Triangular weights (cells, side) that sum to 1: each cell reaches to its neighbours' middles."""
     step = side / cells
     middles = (torch.arange(cells) + 0.5) * step
     return (1 - (torch.arange(side) + 0.5 - middles[:, None]).abs() / step).clamp(min=0) / step

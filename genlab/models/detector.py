@@ -21,10 +21,10 @@ from genlab.models.strangeness import SCORES, Neighbours
 KINDS = ("images", "table", "series")
 PARTS = {  # view/score of each method
     "images": {
-        "combined": ("contours-4/neighbours", "contours-7/neighbours", "undirected-7/neighbours"),
+        "combined": ("contours-4/neighbours", "undirected-7/neighbours", "shades-7/neighbours"),
         "neighbours": ("pixels/neighbours",),
-        "gaussian": ("contours-7/gaussian",),
-        "mixture": ("contours-7/mixture",),
+        "gaussian": ("contours-4/gaussian",),
+        "mixture": ("contours-4/mixture",),
     },
     "table": {
         "combined": ("columns/neighbours", "columns/gaussian"),
@@ -161,20 +161,20 @@ class Detector:
             return contours(items, cells=int(cells), signed=what == "contours").flatten(1)
         if what == "pixels":
             return F.avg_pool2d(blurred(items, 1.0), 2).flatten(1)
-        if what == "colours":
-            return F.adaptive_avg_pool2d(items, 4).flatten(1)
+        if what == "shades":
+            return F.adaptive_avg_pool2d(blurred(items, 0.7), int(cells)).clamp(min=0).sqrt().flatten(1)
         return (items.flatten(1) - self.centre["middle"]) / self.centre["spread"] / math.sqrt(items[0].numel())
 
     def _mapper(self) -> str | None:
         """The part whose contours are compared cell by cell."""
-        part = "contours-7/neighbours"
+        part = "undirected-7/neighbours"
         return part if part in self.parts else None
 
     def _gaps(self, images: Tensor, skip: int = 0) -> Tensor:
         """Mean distance (n, cells, cells) of each cell's histogram from the same cell of the nearest normal items."""
         score = self.scores[self._mapper()]
         assert isinstance(score, Neighbours)
-        seen = contours(images, cells=7)
+        seen = contours(images, cells=7, signed=False)
         near = score.nearest(seen.flatten(1))[:, skip:]
         known = score.rows.float().view(-1, *seen.shape[1:])
         return torch.stack([(seen - known[column]).square().sum(1).sqrt() for column in near.T]).mean(0)

@@ -1,7 +1,7 @@
 """How far a row of features lies from normal rows: three scores, each fitted on normal rows alone.
 
-Scores are logarithms (of a distance, or of one over a density), so that a part ten times stranger counts the same in all
-of them. `fit` returns the scores of the normal rows themselves, by which several scores are put on one scale.
+Scores are logarithms (of a distance, or of one over a density), so that ten times stranger counts the same in all of
+them. `fit` returns the scores of the normal rows themselves, by which several scores are put on one scale.
 """
 
 import math
@@ -18,7 +18,7 @@ class Neighbours:
     """Log mean distance to the k nearest normal rows, less half the log of those rows' own such distance.
 
     A distance says little where normal rows lie far apart, so it is compared with the neighbourhood's own spread, as
-    in the local outlier factor (Breunig et al. 2000). The full ratio forgets how far outside a row lies; half keeps both.
+    in the local outlier factor (Breunig et al. 2000). The full ratio forgets how far out a row lies; half keeps both.
     """
 
     def __init__(self, k: int = 8, power: float = 0.5):
@@ -64,7 +64,7 @@ class Neighbours:
 
 
 class Gaussian:
-    """Log Mahalanobis distance to one Gaussian, its variances raised by `floor` times their mean (Ledoit and Wolf 2004)."""
+    """Log Mahalanobis distance to one Gaussian, variances raised by `floor` times their mean (Ledoit and Wolf 2004)."""
 
     def __init__(self, floor: float = 0.3):
         self.floor = floor

@@ -150,7 +150,9 @@ def _usable(normal: Items) -> tuple[Items, list[str]]:
         return normal, notes
     varies = np.ptp(normal.values, axis=0) > 0
     if not varies.any():
-        raise StudioError("No column of the normal set ever changes, so there is nothing to learn: give rows that vary.")
+        raise StudioError(
+            "No column of the normal set ever changes, so there is nothing to learn: give rows that vary."
+        )
     for name in np.array(normal.columns, object)[~varies]:
         notes.append(f"Column {name!r} is constant in the normal set and was left out.")
     columns = tuple(np.array(normal.columns, object)[varies])
@@ -215,12 +217,12 @@ def judge(learnt: Learnt, items: Items) -> Judged:
 
     if items.kind != learnt.kind:
         raise StudioError(f"The detector learnt {learnt.kind}; {items.kind} were given.")
-    if items.kind == "images":
-        items = as_learnt(items, learnt.detector.shape)
-    else:
-        items = _with_columns(items, learnt)
-    scores = surprises(learnt.detector, _tensor(items))
-    return Judged(items, scores, p_values(learnt.calibration, scores), items.anomalies(), items.notes)
+    items = as_learnt(items, learnt.detector.shape) if items.kind == "images" else _with_columns(items, learnt)
+    scores, truth, notes = surprises(learnt.detector, _tensor(items)), items.anomalies(), items.notes
+    if items.labels is not None and truth is None:
+        given = ", ".join(repr(name) for name in sorted(set(items.labels))[:4])
+        notes = (*notes, f"No curves: the labels ({given}) do not name both normal, good or ok and something else.")
+    return Judged(items, scores, p_values(learnt.calibration, scores), truth, notes)
 
 
 def _with_columns(items: Items, learnt: Learnt) -> Items:
@@ -247,6 +249,41 @@ def figures(judged: Judged, rate: float) -> list[tuple[str, float, float | None,
         share = wilson(int((alarms & of).sum()), int(of.sum()))
         found.append((name, float(share.value), float(share.low), float(share.high), int(of.sum())))
     return found
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Both curves of labelled items, the areas under them, and where the threshold stands: found, wrong, exact."""
+
+    false_alarms: np.ndarray
+    found: np.ndarray
+    precision: np.ndarray
+    area: tuple[float, float, float]
+    average_precision: float
+    at: tuple[float, float, float]
+
+
+def drawn(judged: Judged, rate: float) -> Drawn | None:
+    """What curves show; None without labels of both kinds."""
+    from genlab.metrics import ranking
+
+    truth, alarms = judged.truth, judged.alarms(rate)
+    if truth is None:
+        return None
+    points = ranking.curves(judged.scores, truth)
+    hits = int((alarms & truth).sum())
+    at = (hits / truth.sum(), (alarms & ~truth).sum() / (~truth).sum(), hits / alarms.sum() if alarms.any() else 1.0)
+    area = ranking.auroc(judged.scores, truth)
+    return Drawn(
+        *points, tuple(map(float, area)), ranking.average_precision(judged.scores, truth), tuple(map(float, at))
+    )
+
+
+def expected(learnt: Learnt, fresh: int, rate: float) -> tuple[int, int]:
+    """How many of so many normal items raise an alarm, in 999 of 1,000 cases."""
+    from genlab.metrics.conformal import false_alarms
+
+    return false_alarms(len(learnt.calibration), fresh, rate)
 
 
 def maps(learnt: Learnt, values: np.ndarray) -> np.ndarray:

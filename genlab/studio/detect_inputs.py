@@ -167,7 +167,9 @@ def read_numbers(path: Path, kind: str, columns: Sequence[str] | None = None) ->
     from audits.bias.inputs import peek, read_table
 
     if path.stat().st_size > LARGEST_TABLE:
-        raise StudioError(f"{path.name} has {path.stat().st_size / 2**20:,.0f} MiB; up to {LARGEST_TABLE >> 20} are read.")
+        raise StudioError(
+            f"{path.name} has {path.stat().st_size / 2**20:,.0f} MiB; up to {LARGEST_TABLE >> 20} are read."
+        )
     if not path.stat().st_size:
         raise StudioError(f"{path.name} is empty.")
     present = list(peek(path, 1).columns)
@@ -191,9 +193,7 @@ def read_numbers(path: Path, kind: str, columns: Sequence[str] | None = None) ->
     values = np.stack([_numbers(table[name], name, path.name) for name in numbers], 1)
     names = tuple(table[ITEM].fillna("").astype(str)) if ITEM in others and kind == "table" else None
     labels = tuple(table[LABEL].fillna("").astype(str)) if LABEL in others else None
-    return Items(
-        kind, values, names or tuple(map(str, range(len(table)))), labels, tuple(numbers), notes=tuple(notes)
-    )
+    return Items(kind, values, names or tuple(map(str, range(len(table)))), labels, tuple(numbers), notes=tuple(notes))
 
 
 def _numbers(column, name: str, source: str) -> np.ndarray:

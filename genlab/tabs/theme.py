@@ -272,6 +272,21 @@ figure.shares { margin: 8px 0; max-width: 720px; --then: var(--neutral-500); --n
 .figures th { font-weight: 550; } .figures thead th { color: var(--body-text-color-subdued); }
 .figures tr.marked > * { background: var(--color-accent-soft); }
 
+.curves { display: flex; flex-wrap: wrap; gap: 8px 20px; }
+.curve { margin: 0; flex: 1 1 240px; max-width: 320px; }
+:is(.curve, .series) figcaption { font-size: .88rem; }
+:is(.curve, .series) svg { width: 100%; height: auto; display: block; }
+:is(.curve, .series) text { font-size: 11px; fill: var(--body-text-color-subdued); }
+:is(.curve, .series) polyline { fill: none; stroke: var(--primary-600); stroke-width: 1.6; }
+.dark :is(.curve, .series) polyline { stroke: var(--primary-300); }
+.curve .axis { fill: none; stroke: var(--body-text-color-subdued); }
+.curve circle { fill: #b42318; stroke: #fff; stroke-width: 1.5; }
+.series { margin: 0 0 10px; }
+.series .alarm { fill: #c0281b; }
+.series .truth { fill: var(--neutral-500); }
+.found img { display: block; border-radius: 6px; background: #000; margin: 0; }
+.headlines ul.note { margin: 0 0 8px; padding-left: 1.1em; }
+
 .ends img { object-fit: contain; }
 #decoded .image-container, .ends .image-container { background: #000; }
 .tight { gap: 8px !important; }
