@@ -27,19 +27,18 @@ PARTS = {  # view/score of each method
         "mixture": ("contours-4/mixture",),
     },
     "table": {
-        "combined": ("columns/neighbours", "columns/gaussian"),
+        "combined": ("columns/neighbours", "decorrelated/neighbours"),
         "neighbours": ("columns/neighbours",),
         "gaussian": ("columns/gaussian",),
         "mixture": ("columns/mixture",),
     },
     "series": {
-        "combined": ("shape/neighbours", "shape/gaussian"),
+        "combined": ("shape/neighbours", "decorrelated/neighbours"),
         "neighbours": ("shape/neighbours",),
         "gaussian": ("shape/gaussian",),
         "mixture": ("shape/mixture",),
     },
 }
-COLOUR = "colours/neighbours"  # joins the combination where pictures have colour
 
 
 class Detector:
@@ -57,10 +56,7 @@ class Detector:
         if method not in PARTS[kind]:
             raise ValueError(f"Scores of {kind} are {', '.join(PARTS[kind])}; {str(method)[:40]!r} was given.")
         self.kind, self.shape, self.method = kind, tuple(shape), method
-        parts = PARTS[kind][method]
-        if kind == "images" and shape[0] == 3 and method == "combined":
-            parts = (*parts, COLOUR)
-        self.parts = parts
+        self.parts = parts = PARTS[kind][method]
         self.scores = {part: SCORES[part.partition("/")[2]]() for part in parts}
         self.scale: dict[str, tuple[float, float]] = {}  # mean and deviation of the normal items' own scores
         self.centre: dict[str, Tensor] = {}  # of a table's columns
@@ -80,10 +76,7 @@ class Detector:
         if bool((items == items[:1]).all()):
             raise ValueError("All items of the normal set are alike: there is nothing to learn what varies.")
         if self.kind != "images":
-            flat = items.flatten(1)
-            middle = flat.median(0).values
-            spread = flat.std(0)
-            self.centre = {"middle": middle, "spread": torch.where(spread > 1e-9, spread, torch.ones_like(spread))}
+            self.centre = _centred(items.flatten(1))
         for done, part in enumerate(self.parts):
             yield done, len(self.parts), f"learning {part.partition('/')[0].replace('-', ' in ')}"
             own = self.scores[part].fit(self._view(part.partition("/")[0], items))
@@ -163,7 +156,8 @@ class Detector:
             return F.avg_pool2d(blurred(items, 1.0), 2).flatten(1)
         if what == "shades":
             return F.adaptive_avg_pool2d(blurred(items, 0.7), int(cells)).clamp(min=0).sqrt().flatten(1)
-        return (items.flatten(1) - self.centre["middle"]) / self.centre["spread"] / math.sqrt(items[0].numel())
+        rows = (items.flatten(1) - self.centre["middle"]) / self.centre["spread"]
+        return rows @ self.centre["whitening"] if what == "decorrelated" else rows / math.sqrt(rows.shape[1])
 
     def _mapper(self) -> str | None:
         """The part whose contours are compared cell by cell."""
@@ -183,3 +177,13 @@ class Detector:
         if items.shape[1:] != self.shape:
             given = " x ".join(map(str, items.shape[1:]))
             raise ValueError(f"Items of {' x '.join(map(str, self.shape))} were learnt; {given} was given.")
+
+
+def _centred(rows: Tensor) -> dict[str, Tensor]:
+    """The middle and spread of every column, and the axes that make the scaled columns uncorrelated, cut off at 0.1."""
+    spread = rows.std(0)
+    found = {"middle": rows.median(0).values, "spread": torch.where(spread > 1e-9, spread, torch.ones_like(spread))}
+    scaled = (rows - found["middle"]) / found["spread"]
+    variances, axes = torch.linalg.eigh(torch.cov(scaled.T).view(rows.shape[1], rows.shape[1]))
+    variances = variances.clamp(min=0)
+    return {**found, "whitening": (axes / (variances + 0.1 * variances.mean() + 1e-9).sqrt()).contiguous()}

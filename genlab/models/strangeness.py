@@ -76,7 +76,7 @@ class Gaussian:
         covariance = torch.cov((rows - self.mean).T).view(d, d) if n > 1 else rows.new_zeros(d, d)
         variances, axes = torch.linalg.eigh(covariance)
         variances = variances.clamp(min=0)
-        self.whitening = axes / (variances + self.floor * variances.mean() + TINY).sqrt()
+        self.whitening = (axes / (variances + self.floor * variances.mean() + TINY).sqrt()).contiguous()
         return self(rows)
 
     def __call__(self, rows: Tensor) -> Tensor:
@@ -85,7 +85,7 @@ class Gaussian:
 
     def tensors(self) -> dict[str, Tensor]:
         """All that was learnt."""
-        return {"mean": self.mean, "whitening": self.whitening.contiguous()}
+        return {"mean": self.mean, "whitening": self.whitening}
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
         """The opposite of `tensors`."""

@@ -9,7 +9,7 @@ from genlab.studio import detect, pictures
 from genlab.studio.detect import Judged, Learnt
 from genlab.tabs.audit_charts import text
 
-SIDE, EDGE = 260, 34  # pixels of a drawing, and of its margin with the numbers
+SIDE, EDGE = 260, 46  # pixels of a drawing, and of its margin with the numbers
 ORDERS = ("strangest first", "closest to the threshold", "most normal first", "false alarms", "missed anomalies")
 SHOWN = 12
 
@@ -57,7 +57,7 @@ def both_curves(judged: Judged, rate: float) -> str:
         "ROC", drawn.false_alarms, drawn.found, (wrong, found), f"area {area:.3f} ({low:.3f} to {high:.3f})",
         ("false alarms", "anomalies found"),
     )  # fmt: skip
-    chance = f"average precision {drawn.average_precision:.3f}; chance {judged.truth.mean():.3f}"
+    chance = f"average {drawn.average_precision:.3f} (chance {judged.truth.mean():.3f})"
     axes = ("anomalies found", "of alarms, right")
     precision = curve("Precision", drawn.found, drawn.precision, (found, exact), chance, axes)
     return f'<div class="curves">{roc}{precision}</div>'
@@ -118,9 +118,9 @@ def picture_cells(learnt: Learnt, values: np.ndarray) -> list[str]:
 
 
 def _heated(item: np.ndarray, heat: np.ndarray) -> np.ndarray:
-    """A picture (c, s, s), greyed, under its map: nothing up to the usual difference, full red from three times it."""
+    """A picture (c, s, s), greyed, under its map: nothing up to the usual difference, red where it differs most."""
     grey = item.mean(0) * 0.75
-    strength = np.clip((heat - 1) / 2, 0, 1)
+    strength = 0.85 * np.clip((heat - 1) / (max(3.0, float(heat.max())) - 1), 0, 1) ** 1.5
     red, blue = grey + strength * (255 - grey), grey * (1 - strength)
     return np.stack([red, blue + 40 * strength, blue]).clip(0, 255).astype(np.uint8)
 
