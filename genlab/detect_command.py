@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from genlab.studio.detect import Judged, Learnt
 
 KINDS = ("images", "table", "series")
-SCORES = ("combined", "neighbours", "gaussian", "mixture")
+SCORES = ("combined", "neighbours", "gaussian", "mixture", "reconstruction", "evidence", "complexity")
 
 
 def add(commands, bar) -> None:
@@ -35,7 +35,7 @@ def add(commands, bar) -> None:
 def run(arguments, bar) -> int:
     """Learn or open a detector, judge, write the CSV and print what it says."""
     from genlab.metrics.conformal import fewest_for
-    from genlab.studio import detect, detect_inputs
+    from genlab.studio import detect, detect_files, detect_inputs
     from genlab.studio.shelf import StudioError
 
     if (arguments.normal is None) == (arguments.detector is None):
@@ -44,7 +44,7 @@ def run(arguments, bar) -> int:
         raise StudioError(f"{arguments.out} cannot be written: name a file in a folder that exists.")
     rate = detect.check_rate(arguments.false_alarm)
     if arguments.detector is not None:
-        learnt = opened(arguments.detector)
+        learnt = detect_files.opened(arguments.detector)
         if arguments.kind not in (None, learnt.kind):
             raise StudioError(f"{arguments.detector} learnt {learnt.kind}; --kind {arguments.kind} was given.")
     else:
@@ -68,21 +68,9 @@ def run(arguments, bar) -> int:
     judged = detect.judge(learnt, detect_inputs.read(arguments.test, learnt.kind, columns))
     arguments.out.write_text(judged.table(rate), encoding="utf-8")
     if arguments.save is not None:
-        arguments.save.write_bytes(detect.pack(learnt))
+        arguments.save.write_bytes(detect_files.pack(learnt))
     say(learnt, judged, rate, arguments.out)
     return 0
-
-
-def opened(path: Path) -> Learnt:
-    """A kept detector; StudioError where the file is missing, too large or something else."""
-    from genlab.studio import detect
-    from genlab.studio.shelf import StudioError
-
-    if not path.is_file():
-        raise StudioError(f"{path} is not a file.")
-    if path.stat().st_size > detect.LARGEST_FILE:
-        raise StudioError(f"{path} is larger than any detector saved here.")
-    return detect.unpack(path.read_bytes())
 
 
 def say(learnt: Learnt, judged: Judged, rate: float, out: Path) -> None:

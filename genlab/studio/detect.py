@@ -4,15 +4,14 @@ A part of the normal items is held out from learning; p-values compare with thos
 the threshold is a stated false-alarm rate.
 """
 
-import hashlib
-import json
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from genlab.studio import pictures
 from genlab.studio.collect import Step
 from genlab.studio.detect_inputs import Items, as_learnt
 from genlab.studio.shelf import StudioError
@@ -23,7 +22,8 @@ HELD_OUT = 0.2
 RATES = (0.001, 0.5)  # false-alarm rates that may be asked for
 WINDOW = 32  # steps of a series that are looked at together
 METHODS = ("combined", "neighbours", "gaussian", "mixture")
-FORMAT, LARGEST_FILE = "genlab-detector-1", 512 * 2**20
+NETWORK = ("reconstruction", "evidence", "complexity")  # of pictures, by a VAE that is trained first
+STEPS, BATCH, RATE = 600, 64, 3e-3  # of its training
 
 
 @dataclass(frozen=True)
@@ -105,9 +105,9 @@ def learn(normal: Items, *, method: str = "combined", seed: int = 0) -> Generato
     """
     import torch
 
-    from genlab.models.detector import Detector
-
     began = time.monotonic()
+    if method in NETWORK and normal.kind != "images":
+        raise StudioError(f"The score {method} is for pictures; scores of a {normal.kind} are {', '.join(METHODS)}.")
     yield Step(0, 0, "looking at the normal set")
     normal, notes = _usable(normal)
     learn_rows, held_rows = _split(normal, seed)
@@ -118,11 +118,8 @@ def learn(normal: Items, *, method: str = "combined", seed: int = 0) -> Generato
     chosen = values[torch.from_numpy(learn_rows)]
     if bool((values == values[:1]).all()):
         raise StudioError("All items of the normal set are alike, so there is nothing to learn: give ones that vary.")
-    detector = Detector(kind=normal.kind, shape=tuple(values.shape[1:]), method=method)
-    parts = len(detector.parts)
-    for done, _, what in detector.fit(chosen):
-        yield Step(done, parts + 1, what)
-    yield Step(parts, parts + 1, "calibrating on held-out normal items")
+    detector = yield from (_trained if method in NETWORK else _fitted)(normal.kind, chosen, method, seed)
+    yield Step(0, 0, "calibrating on held-out normal items")
     calibration = surprises(detector, values[torch.from_numpy(held_rows)])
     if normal.kind == "series":
         notes.append(
@@ -134,6 +131,32 @@ def learn(normal: Items, *, method: str = "combined", seed: int = 0) -> Generato
         detector, normal.kind, np.sort(calibration), normal.columns, shown, len(normal), tuple(notes),
         time.monotonic() - began,
     )  # fmt: skip
+
+
+def _fitted(kind: str, items: Any, method: str, seed: int) -> Generator[Step, None, Any]:
+    """A detector that keeps the normal items in its views; nothing in it is random."""
+    from genlab.models.detector import Detector
+
+    detector = Detector(kind=kind, shape=tuple(items.shape[1:]), method=method)
+    for step in detector.fit(items):
+        yield Step(*step)
+    return detector
+
+
+def _trained(kind: str, items: Any, method: str, seed: int) -> Generator[Step, None, Any]:
+    """A detector around a small VAE, trained on the normal pictures."""
+    import torch
+
+    from genlab.fit import Batches, fit
+    from genlab.models.evidence import Evidence
+
+    detector = Evidence(shape=tuple(items.shape[1:]), method=method)
+    batches = Batches(items, torch.zeros(len(items), dtype=torch.long), batch=BATCH, seed=seed)
+    for at in fit(detector.vae, batches, steps=STEPS, lr=RATE, ema=0.99, seed=seed, every=20):
+        yield Step(at.step, at.steps, "training a small network on the normal pictures")
+    detector.vae.requires_grad_(False)
+    detector.scaled(items[:512])
+    return detector
 
 
 def _usable(normal: Items) -> tuple[Items, list[str]]:
@@ -286,70 +309,20 @@ def expected(learnt: Learnt, fresh: int, rate: float) -> tuple[int, int]:
     return false_alarms(len(learnt.calibration), fresh, rate)
 
 
-def maps(learnt: Learnt, values: np.ndarray) -> np.ndarray:
-    """Where pictures uint8 (n, c, s, s) differ from their nearest normal ones, (n, s, s): 1 is usual."""
-    import torch
+def compared(learnt: Learnt, values: np.ndarray) -> tuple[np.ndarray, np.ndarray, str] | None:
+    """Where pictures uint8 (n, c, s, s) differ, (n, s, s), 1 being usual; from which pictures; and what those are.
 
-    return learnt.detector.surprise_map(torch.from_numpy(values).float() / 255).numpy()
-
-
-def nearest(learnt: Learnt, values: np.ndarray) -> np.ndarray:
-    """The normal picture nearest to each, uint8 (n, c, s, s)."""
-    import torch
-
-    rows = learnt.detector.neighbours(torch.from_numpy(values).float() / 255)[:, 0].numpy()
-    return learnt.normal[rows]
-
-
-# ---- keeping
-
-
-def pack(learnt: Learnt) -> bytes:
-    """The detector as one safetensors file, its description as JSON in the header: nothing in it is ever run."""
-    import torch
-    from safetensors.torch import save
-
-    tensors = {k: v.contiguous().clone() for k, v in learnt.detector.tensors().items()}
-    tensors["calibration"] = torch.from_numpy(learnt.calibration)
-    about = {
-        "format": FORMAT, "detector": learnt.detector.config(), "columns": list(learnt.columns), "count": learnt.count,
-        "notes": list(learnt.notes),
-    }  # fmt: skip
-    if learnt.normal is not None:
-        tensors["normal"] = torch.from_numpy(learnt.normal)
-    return save(tensors, metadata={"genlab": json.dumps(about)})
-
-
-def unpack(raw: bytes) -> Learnt:
-    """The detector in a file that `pack` wrote.
-
-    Raises:
-        StudioError: it is no such file, too large or damaged.
+    They are the nearest normal pictures, or what the network makes of each; None for a score without a map.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load
+    import torch
 
-    from genlab.models.detector import Detector
+    from genlab.models.evidence import Evidence
 
-    if len(raw) > LARGEST_FILE:
-        raise StudioError(f"A detector has up to {LARGEST_FILE >> 20} MiB; this file has {len(raw) >> 20:,}.")
-    try:
-        length = int.from_bytes(raw[:8], "little")
-        about: Mapping[str, Any] = json.loads(json.loads(raw[8 : 8 + length])["__metadata__"]["genlab"])
-        if about["format"] != FORMAT:
-            raise KeyError(about["format"])
-        tensors = load(raw)
-        detector = Detector.load(about["detector"], tensors)
-        calibration = tensors["calibration"].numpy()
-        if calibration.ndim != 1 or not len(calibration) or not np.isfinite(calibration).all():
-            raise ValueError("calibration")
-        normal = tensors["normal"].numpy() if "normal" in tensors else None
-        notes, columns = tuple(map(str, about["notes"])), tuple(map(str, about["columns"]))
-        return Learnt(detector, detector.kind, calibration, columns, normal, int(about["count"]), notes)
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError, SafetensorError, RecursionError):
-        raise StudioError("This file is no detector that was saved here, or it is damaged: learn it again.") from None
-
-
-def fingerprint(raw: bytes) -> str:
-    """The first 12 hexadecimal digits of a packed detector's sha256."""
-    return hashlib.sha256(raw).hexdigest()[:12]
+    detector, images = learnt.detector, torch.from_numpy(values).float() / 255
+    if isinstance(detector, Evidence):
+        rebuilt = pictures.to_bytes(detector.rebuilt(images))
+        return detector.surprise_map(images).numpy(), rebuilt, "Rebuilt by the network"
+    if detector.usual is None or learnt.normal is None:
+        return None
+    near = learnt.normal[detector.neighbours(images)[:, 0].numpy()]
+    return detector.surprise_map(images).numpy(), near, "Nearest normal"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from audits.bias.pictures import contents
-from genlab.studio import detect, detect_examples, detect_inputs
+from genlab.studio import detect, detect_examples, detect_files, detect_inputs
 from genlab.studio.collect import Step, loose
 from genlab.studio.detect import Judged, Learnt
 from genlab.studio.detect_inputs import Items
@@ -37,13 +37,14 @@ def learn(wanted: Wanted) -> Generator[Step, None, tuple[str, Learnt]]:
     Raises:
         ValueError: one sentence about what was given.
     """
-    if wanted.method not in detect.METHODS:
-        raise StudioError(f"Scores are {', '.join(detect.METHODS)}; {str(wanted.method)[:40]!r} was given.")
+    known = (*detect.METHODS, *detect.NETWORK)
+    if wanted.method not in known:
+        raise StudioError(f"Scores are {', '.join(known)}; {str(wanted.method)[:40]!r} was given.")
     key = key_of(wanted)
     found = kept(key)
     if found is None and wanted.detector is not None:
         yield Step(0, 0, "opening the detector")
-        found = detect.unpack(wanted.detector.read_bytes())
+        found = detect_files.opened(wanted.detector)
     elif found is None:
         yield Step(0, 0, "reading the normal set")
         normal = detect_examples.pair(wanted.example)[0] if wanted.example else uploaded(wanted.normal, wanted.kind)

@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 
 from genlab.studio import detect as studio
-from genlab.studio import detect_session
+from genlab.studio import detect_files, detect_session
 from genlab.studio.detect_session import Wanted
 from genlab.studio.shelf import StudioError
 from genlab.tabs.api import endpoint
@@ -25,7 +25,7 @@ def detect(
         test: items to judge, likewise; empty with an example for its own.
         detector: a detector file that an earlier call gave, instead of normal items.
         false_alarm: the share of normal items that may raise an alarm, 0.001 to 0.5.
-        score: combined, neighbours, gaussian or mixture.
+        score: combined, neighbours, gaussian or mixture; of pictures also reconstruction, evidence or complexity.
 
     Returns:
         Figures (items, alarms, areas under the curves where labels are, notes), the scores as CSV with item, score,
@@ -53,7 +53,7 @@ def detect(
         names = ("value", "low", "high", "n")
         told["figures"] = {n: dict(zip(names, row, strict=True)) for n, *row in studio.figures(judged, rate)}
     scores = stored_bytes(judged.table(rate).encode(), "scores.csv")
-    return told, scores, stored_bytes(studio.pack(learnt), "detector.safetensors")
+    return told, scores, stored_bytes(detect_files.pack(learnt), "detector.safetensors")
 
 
 def build() -> None:

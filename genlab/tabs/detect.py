@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from genlab.studio import detect as studio
-from genlab.studio import detect_examples, detect_session, detect_story
+from genlab.studio import detect_examples, detect_files, detect_session, detect_story
 from genlab.studio.detect import Judged, Learnt
 from genlab.studio.detect_session import Wanted
 from genlab.studio.shelf import StudioError
@@ -26,6 +26,9 @@ SCORES = {
     "Nearest neighbours in the pixels": "neighbours",
     "One Gaussian (Mahalanobis distance)": "gaussian",
     "A mixture of Gaussians": "mixture",
+    "Reconstruction error of a VAE (pictures)": "reconstruction",
+    "Evidence of a VAE (pictures)": "evidence",
+    "Evidence less complexity (pictures)": "complexity",
 }
 FIRST = "shirt"
 QUIET = {"preprocess": False, "api_visibility": "private", "queue": False, "show_progress": "hidden"}
@@ -182,7 +185,7 @@ def _stop(request: gr.Request) -> str:
 
 def _shown(held: Held, learnt: Learnt, rate: object, which: str) -> list:
     share = _share(rate)
-    kept = stored_bytes(studio.pack(learnt), "detector.safetensors")
+    kept = stored_bytes(detect_files.pack(learnt), "detector.safetensors")
     return [
         held, "", *_views(held, learnt, share, which), _scores(held, share),
         gr.update(value=kept, interactive=True), _command(held, share), True,

@@ -83,9 +83,10 @@ def item_table(learnt: Learnt, judged: Judged, rate: float, which: str) -> str:
     if not len(rows):
         return '<p class="note">There is no such item at this false-alarm rate.</p>'
     seen = learnt.kind == "images"
-    cells = picture_cells(learnt, judged.items.values[rows]) if seen else [""] * len(rows)
+    cells, beside = picture_cells(learnt, judged.items.values[rows]) if seen else ([""] * len(rows), "")
     labels = judged.items.labels
-    head = '<th scope="col">Item</th><th scope="col">Where it differs</th><th scope="col">Nearest normal</th>'
+    head = '<th scope="col">Item</th><th scope="col">Where it differs</th>'
+    head += f'<th scope="col">{text(beside)}</th>'
     head = (head if seen else "") + '<th scope="col">Name</th><th scope="col">Score</th><th scope="col">p-value</th>'
     head += '<th scope="col">Verdict</th>'
     body = ""
@@ -105,16 +106,18 @@ def item_table(learnt: Learnt, judged: Judged, rate: float, which: str) -> str:
     )
 
 
-def picture_cells(learnt: Learnt, values: np.ndarray) -> list[str]:
-    """Three cells a picture: itself, itself under its map, the nearest normal one."""
-    if learnt.detector.usual is None:
-        return [f"<td>{_image(v, 'the item')}</td><td>–</td><td>–</td>" for v in values]
-    heat, near = detect.maps(learnt, values), detect.nearest(learnt, values)
-    return [
+def picture_cells(learnt: Learnt, values: np.ndarray) -> tuple[list[str], str]:
+    """Three cells a picture: itself, itself under its map, the picture it is compared with; and what that one is."""
+    found = detect.compared(learnt, values)
+    if found is None:
+        return [f"<td>{_image(v, 'the item')}</td><td>–</td><td>–</td>" for v in values], "Compared with"
+    heat, other, what = found
+    cells = [
         f"<td>{_image(v, 'the item')}</td><td>{_image(_heated(v, h), 'the item, red where it differs')}</td>"
-        f"<td>{_image(n, 'its nearest normal item')}</td>"
-        for v, h, n in zip(values, heat, near, strict=True)
+        f"<td>{_image(n, what.lower())}</td>"
+        for v, h, n in zip(values, heat, other, strict=True)
     ]
+    return cells, what
 
 
 def _heated(item: np.ndarray, heat: np.ndarray) -> np.ndarray:
