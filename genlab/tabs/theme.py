@@ -284,7 +284,8 @@ figure.shares { margin: 8px 0; max-width: 720px; --then: var(--neutral-500); --n
 .series { margin: 0 0 10px; }
 .series .alarm { fill: #c0281b; }
 .series .truth { fill: var(--neutral-500); }
-.found img { display: block; border-radius: 6px; background: #000; margin: 0; }
+#detect-items .scroll { max-height: 640px; }
+.found img { display: block; max-width: none; border-radius: 6px; background: #000; margin: 0; }
 .headlines ul.note { margin: 0 0 8px; padding-left: 1.1em; }
 
 .ends img { object-fit: contain; }
@@ -321,6 +322,11 @@ h2.part { font-size: 1.08rem; font-weight: 650; margin: 10px 0 0; }
   .result-first > .result { order: -1; }
   .result-first > * { min-width: 100% !important; }
   #mitigate-before, #mitigate-after { height: 290px !important; }
+  .result-first > * { max-width: 100%; }
+  #detect-items .scroll { max-width: calc(100vw - 16px); }
+  .curve { flex-basis: 140px; }
+  table.found :is(th, td) { padding: 4px 5px 4px 0 !important; font-size: .82rem; }
+  .found img { width: 46px; height: 46px; }
   .gallery-of-items .grid-wrap { min-height: 300px; padding: 6px !important; }
   .gallery-of-items .grid-container { gap: 6px !important; }
   .gallery-of-items .caption-label { font-size: .66rem !important; padding: 0 4px !important; }
