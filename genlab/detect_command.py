@@ -85,7 +85,9 @@ def say(learnt: Learnt, judged: Judged, rate: float, out: Path) -> None:
         for name, value, low, high, n in figures(judged, rate):
             table.add_row(name, number(value), "" if low is None else f"{number(low)} to {number(high)}", f"{n:,}")
     console().print(table)
-    low, high = false_alarms(len(learnt.calibration), len(alarms), rate)
-    words = f"Of {len(alarms):,} normal items {low:,} to {high:,} would raise an alarm at {rate:g} (99.9 %)."
-    for sentence in (*learnt.notes, *judged.notes, words, f"{out}: {len(alarms):,} rows."):
+    notes = [*learnt.notes, *judged.notes]
+    if learnt.kind != "series":
+        low, high = false_alarms(len(learnt.calibration), len(alarms), rate)
+        notes.append(f"Of {len(alarms):,} normal items {low:,} to {high:,} would raise an alarm at {rate:g} (99.9 %).")
+    for sentence in (*notes, f"{out}: {len(alarms):,} rows."):
         console().print(f"  {sentence}", highlight=False, markup=False)

@@ -20,7 +20,7 @@ FEWEST = 10  # normal items
 MOST_LEARNT, MOST_HELD_OUT = 20_000, 2_000
 HELD_OUT = 0.2
 RATES = (0.001, 0.5)  # false-alarm rates that may be asked for
-WINDOW = 32  # steps of a series that are looked at together
+WINDOW, REACH = 32, 12  # steps of a series that are looked at together; see `settled`
 METHODS = ("combined", "neighbours", "gaussian", "mixture")
 NETWORK = ("reconstruction", "evidence", "complexity")  # of pictures, by a VAE that is trained first
 STEPS, BATCH, RATE = 600, 64, 3e-3  # of its training
@@ -122,6 +122,8 @@ def learn(normal: Items, *, method: str = "combined", seed: int = 0) -> Generato
     yield Step(0, 0, "calibrating on held-out normal items")
     calibration = surprises(detector, values[torch.from_numpy(held_rows)])
     if normal.kind == "series":
+        stretches = np.split(calibration, np.flatnonzero(np.diff(held_rows) > 1) + 1)
+        calibration = np.concatenate([settled(part)[REACH:-REACH] for part in stretches if len(part) > 2 * REACH])
         notes.append(
             "Neighbouring steps of a series resemble each other, so its p-values are a guide: the stated false-alarm "
             "rate holds on average over long stretches that behave like the normal one, not for each."
@@ -212,14 +214,24 @@ def _tensor(items: Items):
 
 
 def windows(values):
-    """The window (steps, channels, WINDOW) around every step of a series (steps, channels); its ends are mirrored."""
+    """The window (steps, channels, WINDOW) around every step of a series (steps, channels), the nearest whole one."""
     import torch
 
-    half = WINDOW // 2
-    if len(values) <= half:
-        raise StudioError(f"The series has {len(values):,} time steps; at least {half + 1} are needed.")
-    padded = torch.cat([values[1 : half + 1].flip(0), values, values[-half:-1].flip(0)])
-    return padded.unfold(0, WINDOW, 1)
+    if len(values) < WINDOW:
+        raise StudioError(f"The series has {len(values):,} time steps; at least {WINDOW} are needed.")
+    starts = (torch.arange(len(values)) - WINDOW // 2).clamp(0, len(values) - WINDOW)
+    return values.unfold(0, WINDOW, 1)[starts]
+
+
+def settled(scores: np.ndarray) -> np.ndarray:
+    """For each step of a series the lowest score within REACH steps.
+
+    A fault raises the score of every window that it touches, half a window before it begins and after it has ended;
+    the lowest score nearby gives most of that back.
+    """
+    from scipy.ndimage import minimum_filter1d
+
+    return minimum_filter1d(scores, 2 * REACH + 1, mode="nearest")
 
 
 def surprises(detector: Any, values) -> np.ndarray:
@@ -242,6 +254,7 @@ def judge(learnt: Learnt, items: Items) -> Judged:
         raise StudioError(f"The detector learnt {learnt.kind}; {items.kind} were given.")
     items = as_learnt(items, learnt.detector.shape) if items.kind == "images" else _with_columns(items, learnt)
     scores, truth, notes = surprises(learnt.detector, _tensor(items)), items.anomalies(), items.notes
+    scores = settled(scores) if learnt.kind == "series" else scores
     if items.labels is not None and truth is None:
         given = ", ".join(repr(name) for name in sorted(set(items.labels))[:4])
         notes = (*notes, f"No curves: the labels ({given}) do not name both normal, good or ok and something else.")

@@ -173,7 +173,8 @@ def _spans(flags: np.ndarray, width: int, top: int, kind: str) -> str:
 def headline(learnt: Learnt, judged: Judged, rate: float, origin: str) -> str:
     """What the threshold does, in sentences."""
     alarms, count, held = judged.alarms(rate), len(judged.scores), len(learnt.calibration)
-    words = [f"{int(alarms.sum()):,} of {count:,} items raise an alarm at a false-alarm rate of {rate:.1%}."]
+    what = "steps" if learnt.kind == "series" else "items"
+    words = [f"{int(alarms.sum()):,} of {count:,} {what} raise an alarm at a false-alarm rate of {rate:.1%}."]
     if rate < learnt.smallest_rate():
         words = [
             f"Nothing can raise an alarm at {rate:.1%}: with {held:,} held-out normal items the lowest rate that can "
@@ -182,10 +183,10 @@ def headline(learnt: Learnt, judged: Judged, rate: float, origin: str) -> str:
     if judged.truth is not None:
         found, normal = int((alarms & judged.truth).sum()), ~judged.truth
         low, high = detect.expected(learnt, int(normal.sum()), rate)
+        law = "" if learnt.kind == "series" else f" ({low:,} to {high:,} were to be expected)"
         words.append(
             f"{found:,} of {int(judged.truth.sum()):,} labelled anomalies are found, and "
-            f"{int((alarms & normal).sum()):,} of {int(normal.sum()):,} normal items are called strange ({low:,} to "
-            f"{high:,} were to be expected)."
+            f"{int((alarms & normal).sum()):,} of {int(normal.sum()):,} normal {what} are called strange{law}."
         )
     told = [f"Learnt from {origin}, in {learnt.seconds:.0f} s; {held:,} of them held out to calibrate."]
     notes = "".join(f"<li>{text(note)}</li>" for note in (*told, *learnt.notes, *judged.notes))

@@ -6,6 +6,7 @@ import zipfile
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from genlab.studio import detect, detect_examples, detect_files, detect_inputs, detect_session
@@ -86,8 +87,26 @@ def test_every_step_of_a_series_is_judged_and_faults_stand_out():
     learnt = finished(detect.learn(normal))
     judged = detect.judge(learnt, test)
     assert len(judged.scores) == len(test.values)
-    assert detect.drawn(judged, 0.01).area[0] > 0.85
+    assert detect.drawn(judged, 0.01).area[0] > 0.95
+    spans = np.flatnonzero(np.diff(judged.truth.astype(int)) == 1)
+    assert all(judged.alarms(0.01)[at + 5 : at + 35].any() for at in spans)  # every fault is found
+    assert judged.alarms(0.01)[~judged.truth].mean() < 0.06
     assert any("series" in note for note in learnt.notes)
+
+
+def test_a_window_lies_around_its_step_and_inside_the_series():
+    values = torch.arange(100.0)[:, None]
+    found = detect.windows(values)[:, 0]
+    assert found.shape == (100, detect.WINDOW)
+    assert [int(found[t, 0]) for t in (0, 16, 50, 84, 99)] == [0, 0, 34, 68, 68]
+    with pytest.raises(ValueError, match="31 time steps"):
+        detect.windows(values[:31])
+
+
+def test_a_lasting_fault_keeps_its_length():
+    scores = np.zeros(200)
+    scores[100 - 16 : 140 + 16] = 5  # the windows that touch a fault of steps 100 to 139
+    assert np.flatnonzero(detect.settled(scores)).tolist() == list(range(96, 144))
 
 
 def test_false_alarms_on_fresh_items_are_as_stated():
