@@ -20,7 +20,8 @@ def add(commands, bar) -> None:
     """Declare the command and its arguments; `bar` makes a progress bar."""
     parser = commands.add_parser("detect", help="learn what is normal, and say which items are not")
     parser.add_argument("--normal", type=Path, metavar="DIR|CSV", help="normal items to learn from")
-    parser.add_argument("--test", type=Path, required=True, metavar="DIR|CSV", help="items to judge")
+    parser.add_argument("--test", type=Path, metavar="DIR|CSV", help="items to judge")
+    parser.add_argument("--example", metavar="NAME", help="learn and judge what the page offers, such as shirt")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="CSV: item, score, p_value, anomaly")
     parser.add_argument("--kind", choices=KINDS, help="default: table for a CSV, else images")
     parser.add_argument(
@@ -35,11 +36,13 @@ def add(commands, bar) -> None:
 def run(arguments, bar) -> int:
     """Learn or open a detector, judge, write the CSV and print what it says."""
     from genlab.metrics.conformal import fewest_for
-    from genlab.studio import detect, detect_files, detect_inputs
+    from genlab.studio import detect, detect_examples, detect_files, detect_inputs
     from genlab.studio.shelf import StudioError
 
-    if (arguments.normal is None) == (arguments.detector is None):
-        raise StudioError("Give either --normal, to learn from, or --detector, to judge by one that was kept.")
+    if sum(given is not None for given in (arguments.normal, arguments.detector, arguments.example)) != 1:
+        raise StudioError("Give one of --normal, to learn from, --detector, to judge by a kept one, and --example.")
+    if arguments.test is None and arguments.example is None:
+        raise StudioError("Give --test: the items to judge.")
     if arguments.out.is_dir() or not arguments.out.parent.is_dir():
         raise StudioError(f"{arguments.out} cannot be written: name a file in a folder that exists.")
     rate = detect.check_rate(arguments.false_alarm)
@@ -48,8 +51,11 @@ def run(arguments, bar) -> int:
         if arguments.kind not in (None, learnt.kind):
             raise StudioError(f"{arguments.detector} learnt {learnt.kind}; --kind {arguments.kind} was given.")
     else:
-        kind = arguments.kind or detect_inputs.kind_of(arguments.normal)
-        work = detect.learn(detect_inputs.read(arguments.normal, kind), method=arguments.score)
+        if arguments.example is not None:
+            normal, judging, _ = detect_examples.pair(arguments.example)
+        else:
+            normal = detect_inputs.read(arguments.normal, arguments.kind or detect_inputs.kind_of(arguments.normal))
+        work = detect.learn(normal, method=arguments.score)
         with bar() as shown:
             task = shown.add_task("learning", total=None, note="")
             while True:
@@ -64,8 +70,10 @@ def run(arguments, bar) -> int:
             f"A false-alarm rate of {rate:g} needs {fewest_for(rate):,} held-out normal items and "
             f"{len(learnt.calibration):,} are there: state {learnt.smallest_rate():.3g} or more, or give more items."
         )
-    columns = None if learnt.kind == "images" else learnt.columns
-    judged = detect.judge(learnt, detect_inputs.read(arguments.test, learnt.kind, columns))
+    if arguments.test is not None:
+        columns = None if learnt.kind == "images" else learnt.columns
+        judging = detect_inputs.read(arguments.test, learnt.kind, columns)
+    judged = detect.judge(learnt, judging)
     arguments.out.write_text(judged.table(rate), encoding="utf-8")
     if arguments.save is not None:
         arguments.save.write_bytes(detect_files.pack(learnt))

@@ -110,8 +110,8 @@ def test_wrong_arguments_are_one_sentence(tables, capsys):
     normal, test, folder = tables
     out = str(folder / "o.csv")
     for arguments, words in (
-        (("--test", test, "--out", out), "either --normal"),
-        (("--normal", normal, "--detector", normal, "--test", test, "--out", out), "either --normal"),
+        (("--test", test, "--out", out), "one of --normal"),
+        (("--normal", normal, "--detector", normal, "--test", test, "--out", out), "one of --normal"),
         (("--normal", normal, "--test", test, "--out", str(folder)), "cannot be written"),
         (("--normal", normal, "--test", test, "--out", out, "--false-alarm", "0"), "false-alarm rate is a number"),
         (

@@ -41,11 +41,15 @@ PARTS = {  # view/score of each method
 }
 
 
+FARTHEST = 1e6  # deviations of a column that are told apart
+
+
 class Detector:
     """Fitted on normal items; `surprise` is higher where an item is stranger.
 
     Args:
-        kind: "images" (n, c, s, s) in [0, 1], "table" (n, columns) or "series" (n, channels, window).
+        kind: "images" (n, c, s, s) in [0, 1], "table" (n, columns) or "series" (n, channels, window), the last two in
+            double precision, since columns may be large numbers that differ by little.
         shape: of one item.
         method: a key of `PARTS[kind]`.
     """
@@ -57,10 +61,13 @@ class Detector:
             raise ValueError(f"Scores of {kind} are {', '.join(PARTS[kind])}; {str(method)[:40]!r} was given.")
         self.kind, self.shape, self.method = kind, tuple(shape), method
         self.parts = parts = PARTS[kind][method]
-        self.scores = {part: SCORES[part.partition("/")[2]]() for part in parts}
+        self.scores = {part: self._score(part.partition("/")[2]) for part in parts}
         self.scale: dict[str, tuple[float, float]] = {}  # mean and deviation of the normal items' own scores
         self.centre: dict[str, Tensor] = {}  # of a table's columns
         self.usual: Tensor | None = None  # how far normal items' cells lie from their neighbours', (cells, cells)
+
+    def _score(self, name: str) -> Any:
+        return Neighbours(half=True) if name == "neighbours" and self.kind == "images" else SCORES[name]()
 
     # ---- learning
 
@@ -141,7 +148,7 @@ class Detector:
         made.scale = {part: (float(config["scale"][part][0]), float(config["scale"][part][1])) for part in made.parts}
         for part, score in made.scores.items():
             score.load({k.removeprefix(f"{part}."): t for k, t in tensors.items() if k.startswith(f"{part}.")})
-        made.centre = {k.removeprefix("centre."): t.float() for k, t in tensors.items() if k.startswith("centre.")}
+        made.centre = {k.removeprefix("centre."): t.double() for k, t in tensors.items() if k.startswith("centre.")}
         made.usual = tensors["usual"].float() if "usual" in tensors else None
         return made
 
@@ -156,8 +163,9 @@ class Detector:
             return F.avg_pool2d(blurred(items, 1.0), 2).flatten(1)
         if what == "shades":
             return F.adaptive_avg_pool2d(blurred(items, 0.7), int(cells)).clamp(min=0).sqrt().flatten(1)
-        rows = (items.flatten(1) - self.centre["middle"]) / self.centre["spread"]
-        return rows @ self.centre["whitening"] if what == "decorrelated" else rows / math.sqrt(rows.shape[1])
+        rows = ((items.flatten(1).double() - self.centre["middle"]) / self.centre["spread"]).clamp(-FARTHEST, FARTHEST)
+        rows = rows @ self.centre["whitening"] if what == "decorrelated" else rows / math.sqrt(rows.shape[1])
+        return rows.float()
 
     def _mapper(self) -> str | None:
         """The part whose contours are compared cell by cell."""
@@ -181,8 +189,9 @@ class Detector:
 
 def _centred(rows: Tensor) -> dict[str, Tensor]:
     """The middle and spread of every column, and the axes that make the scaled columns uncorrelated, cut off at 0.1."""
+    rows = rows.double()
     spread = rows.std(0)
-    found = {"middle": rows.median(0).values, "spread": torch.where(spread > 1e-9, spread, torch.ones_like(spread))}
+    found = {"middle": rows.median(0).values, "spread": torch.where(spread > 0, spread, torch.ones_like(spread))}
     scaled = (rows - found["middle"]) / found["spread"]
     variances, axes = torch.linalg.eigh(torch.cov(scaled.T).view(rows.shape[1], rows.shape[1]))
     variances = variances.clamp(min=0)

@@ -21,12 +21,12 @@ class Neighbours:
     in the local outlier factor (Breunig et al. 2000). The full ratio forgets how far out a row lies; half keeps both.
     """
 
-    def __init__(self, k: int = 8, power: float = 0.5):
-        self.k, self.power = k, power
+    def __init__(self, k: int = 8, power: float = 0.5, *, half: bool = False):
+        self.k, self.power, self.half = k, power, half
 
     def fit(self, rows: Tensor) -> Tensor:
-        """Learn rows (n, d), kept with 16 bits; their own scores, each without itself, (n,)."""
-        self.rows = rows.half()
+        """Learn rows (n, d), with `half` kept in 16 bits; their own scores, each without itself, (n,)."""
+        self.rows = rows.half() if self.half else rows.float()
         distances, near = self._nearest(self.rows.float(), skip=1)
         self.spread = distances.mean(1).clamp(min=TINY)
         return self._score(distances, near)
@@ -45,7 +45,7 @@ class Neighbours:
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
         """The opposite of `tensors`."""
-        self.rows, self.spread = tensors["rows"].half(), tensors["spread"].float()
+        self.rows, self.spread = tensors["rows"], tensors["spread"].float()
 
     def _score(self, distances: Tensor, near: Tensor) -> Tensor:
         outside, usual = distances.mean(1).clamp(min=TINY), self.spread[near].mean(1)

@@ -204,12 +204,12 @@ def _split(normal: Items, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _tensor(items: Items):
-    """What a detector takes: images float32 in [0, 1], rows of a table, or a window around every step of a series."""
+    """What a detector takes: images in [0, 1], rows of a table, or a window around every step of a series."""
     import torch
 
     if items.kind == "images":
         return torch.from_numpy(np.ascontiguousarray(items.values)).float() / 255
-    values = torch.from_numpy(np.ascontiguousarray(items.values)).float()
+    values = torch.from_numpy(np.ascontiguousarray(items.values, np.float64))
     return windows(values) if items.kind == "series" else values
 
 

@@ -1,5 +1,7 @@
 """Normal sets and test items that the Detect tab offers: a class of clothes, a table of tumours, a made-up machine."""
 
+import functools
+
 import numpy as np
 
 from genlab.data import DataError, examples
@@ -37,15 +39,13 @@ def clothes(number: int) -> tuple[Items, Items, str]:
     Where the data set is not on this machine and cannot be fetched, half of the shipped items of the class are the
     normal set, and only the other half is tested.
     """
-    from genlab.data import load
-
     shipped = examples.load("fashion")
     name, rows = shipped.names[number], np.arange(len(shipped))
-    try:
-        train = load("fashion")
+    train = _training()
+    if train is not None:
         learnt = train.items[train.labels == number]
         origin = f"{len(learnt):,} items of class {name} of Fashion-MNIST's training split"
-    except DataError:
+    else:
         same = np.flatnonzero(shipped.labels == number)
         learnt, rows = shipped.items[same[::2]], np.setdiff1d(rows, same[::2])
         origin = f"{len(learnt)} shipped items of class {name}, because Fashion-MNIST itself is not on this machine"
@@ -53,6 +53,17 @@ def clothes(number: int) -> tuple[Items, Items, str]:
     called = tuple(f"{shipped.names[c]} {i}" for i, c in zip(rows, shipped.labels[rows], strict=True))
     normal = Items("images", learnt, tuple(map(str, range(len(learnt)))), size=(28, 28))
     return normal, Items("images", shipped.items[rows], called, labels, size=(28, 28)), origin
+
+
+@functools.cache
+def _training():
+    """Fashion-MNIST's training split; None where it cannot be had, which is asked once."""
+    from genlab.data import load
+
+    try:
+        return load("fashion")
+    except DataError:
+        return None
 
 
 def tumours() -> tuple[Items, Items, str]:

@@ -15,6 +15,7 @@ LABEL, ITEM = "label", "item"
 TIMES = {"time", "date", "timestamp", "datetime", "step", "t"}  # columns of a series that say when, not what
 SMALL, SMALLEST_SIDE, LARGE = 28, 40, 112  # pictures up to 40 pixels a side are compared at 28, larger ones at 112
 MOST_PICTURES, MOST_ROWS, MOST_COLUMNS = 20_000, 200_000, 500
+LARGEST_NUMBER = 1e15
 LARGEST_TABLE = 128 * 2**20  # bytes
 TABLES = (".csv", ".tsv", ".txt")
 
@@ -162,7 +163,7 @@ def read_numbers(path: Path, kind: str, columns: Sequence[str] | None = None) ->
         columns: those that a detector learnt; all of them are needed, and others are left out.
 
     Raises:
-        StudioError, ValueError: a cell is missing, no number or infinite, or there are too many.
+        StudioError, ValueError: a cell is missing, no number or too large, or there are too many.
     """
     from audits.bias.inputs import peek, read_table
 
@@ -197,7 +198,7 @@ def read_numbers(path: Path, kind: str, columns: Sequence[str] | None = None) ->
 
 
 def _numbers(column, name: str, source: str) -> np.ndarray:
-    """A column of text as float64; StudioError names the first cell that is no finite number."""
+    """A column of text as float64; StudioError names the first cell that is no number up to 1e15."""
     import pandas as pd
 
     empty = column.isna().to_numpy()
@@ -207,11 +208,11 @@ def _numbers(column, name: str, source: str) -> np.ndarray:
             "rows count from 0): fill the gaps or leave the rows out."
         )
     numbers = pd.to_numeric(column, errors="coerce").to_numpy(float)
-    bad = ~np.isfinite(numbers)
+    bad = ~(np.abs(numbers) <= LARGEST_NUMBER)
     if bad.any():
         row = int(bad.argmax())
         raise StudioError(
-            f"{source}: column {name!r} holds {str(column.iloc[row])[:40]!r} in row {row}, which is no finite number "
-            f"({int(bad.sum()):,} such cells): leave the column out or give it numbers."
+            f"{source}: column {name!r} holds {str(column.iloc[row])[:40]!r} in row {row}, which is no number up to "
+            f"1e15 ({int(bad.sum()):,} such cells): leave the column out or give it numbers."
         )
     return numbers

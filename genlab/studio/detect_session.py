@@ -14,6 +14,7 @@ from genlab.studio.detect import Judged, Learnt
 from genlab.studio.detect_inputs import Items
 from genlab.studio.shelf import StudioError
 
+FIRST = "shirt"  # the example that the page opens with
 KEPT = 6  # detectors in memory, of all visitors together
 Files = Sequence[tuple[str, Path]]
 _kept: OrderedDict[str, Learnt] = OrderedDict()

@@ -30,7 +30,6 @@ SCORES = {
     "Evidence of a VAE (pictures)": "evidence",
     "Evidence less complexity (pictures)": "complexity",
 }
-FIRST = "shirt"
 QUIET = {"preprocess": False, "api_visibility": "private", "queue": False, "show_progress": "hidden"}
 OPTIONS = {"preprocess": False, "api_visibility": "private", "concurrency_id": HEAVY, "concurrency_limit": AT_ONCE}
 RESULTS = 9  # outputs of `_shown`
@@ -54,7 +53,8 @@ def build(tab: gr.Tab) -> None:
         with gr.Column(scale=4, min_width=300):
             source = gr.Radio([EXAMPLE, OWN], value=EXAMPLE, label="What is normal", elem_id="detect-source")
             example = gr.Dropdown(
-                detect_examples.names(), value=FIRST, label="Normal is", filterable=False, elem_id="detect-example",
+                detect_examples.names(), value=detect_session.FIRST, label="Normal is", filterable=False,
+                elem_id="detect-example",
                 info="The other classes of clothes are the anomalies. A table and a series are at the end.",
             )  # fmt: skip
             kind = gr.Radio(list(KINDS), value="Pictures", label="Kind", visible=False, elem_id="detect-kind")
@@ -148,8 +148,13 @@ def _run(
         yield bar("")
         raise
     origin = detect_session.origin(wanted, learnt)
-    found = Held(key, judged, wanted, origin, asked[0][0] if asked else "TEST")
+    found = Held(key, judged, wanted, origin, _named(asked))
     yield _shown(found, learnt, rate, which)
+
+
+def _named(files: tuple) -> str:
+    """What the command calls uploaded items."""
+    return files[0][0] if len(files) == 1 else "TEST" if files else ""
 
 
 def _look(held: Held | None, rate: object, which: str) -> list:
@@ -223,9 +228,12 @@ def _share(rate: object) -> float:
 
 def _command(held: Held, rate: float) -> str:
     wanted = held.wanted
-    normal = wanted.normal[0][0] if len(wanted.normal) == 1 else "NORMAL"
-    kind = detect_session.kept(held.key).kind if detect_session.kept(held.key) else wanted.kind
-    words = ["python", "-m", "genlab", "detect", "--normal", normal, "--test", held.tested, "--out", "scores.csv"]
-    words += ["--kind", kind, "--false-alarm", f"{rate:g}"]
+    words = ["python", "-m", "genlab", "detect"]
+    if wanted.example:
+        words += ["--example", wanted.example]
+    else:
+        words += ["--normal", wanted.normal[0][0] if len(wanted.normal) == 1 else "NORMAL", "--kind", wanted.kind]
+    words += ["--test", held.tested] if held.tested else []
+    words += ["--out", "scores.csv", "--false-alarm", f"{rate:g}"]
     words += ["--score", wanted.method] if wanted.method != "combined" else []
     return shlex.join(words)

@@ -98,7 +98,10 @@ def test_a_visitor_learns_a_table_of_their_own(chromium, small_app):
         page.locator("#detect-go").click()
         page.wait_for_selector("text=10 of 10 labelled anomalies are found")
         assert page.locator("#detect-curves svg[role=img]").count() == 2
-        assert "--normal normal.csv --test test.csv" in page.locator(".command textarea:visible").input_value()
+        assert (
+            "--normal normal.csv --kind table --test test.csv"
+            in page.locator(".command textarea:visible").input_value()
+        )
         choose(page, "#detect-order", "most normal first")
         page.wait_for_function("() => !document.querySelector('#detect-items tbody').innerText.includes('broken')")
         rows = downloaded(page, "Scores (CSV)")[0].decode().splitlines()

@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from genlab.models import contract
 from genlab.models.contours import contours, windows
 from genlab.models.detector import KINDS, PARTS, Detector
 from genlab.models.strangeness import SCORES, Gaussian, Mixture, Neighbours
@@ -63,7 +64,7 @@ def test_a_flat_picture_has_no_contours():
 
 
 def test_neighbours_are_those_of_a_full_sort():
-    known, asked = rows(200).half().float(), rows(20, seed=1)
+    known, asked = rows(200), rows(20, seed=1)
     score = Neighbours(k=5, power=0)
     score.fit(known)
     expected = torch.cdist(asked, known).sort(1).values[:, :5].mean(1).log()
@@ -71,7 +72,7 @@ def test_neighbours_are_those_of_a_full_sort():
 
 
 def test_a_normal_row_is_scored_as_if_it_had_been_left_out():
-    known = rows(80).half().float()
+    known = rows(80)
     own = Neighbours(k=3, power=0).fit(known)
     without = Neighbours(k=3, power=0)
     without.fit(known[1:])
@@ -124,6 +125,7 @@ def test_what_is_far_is_strange_and_finite(name):
 @pytest.mark.parametrize(("kind", "method"), [(kind, method) for kind in KINDS for method in PARTS[kind]])
 def test_every_kind_and_score(kind, method):
     made = fitted(kind, method)
+    assert isinstance(made, contract.Detector)
     fresh = torch.rand(9, *SHAPES[kind], generator=torch.Generator().manual_seed(2))
     scores = made.surprise(fresh)
     assert scores.shape == (9,)

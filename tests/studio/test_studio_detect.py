@@ -82,6 +82,14 @@ def test_items_of_a_table_and_columns_by_name():
     assert np.allclose(detect.judge(learnt, swapped).scores, judged.scores)
 
 
+def test_large_numbers_that_differ_by_little_and_far_outliers():
+    rng = np.random.default_rng(0)
+    values = 1.7e9 + rng.normal(size=(300, 2))
+    learnt = finished(detect.learn(table(values)))
+    judged = detect.judge(learnt, table(np.array([[1.7e9, 1.7e9], [1.7e9 + 8, 1.7e9], [1e15, -1e15]])))
+    assert judged.scores[0] + 3 < judged.scores[1] < judged.scores[2] < np.inf
+
+
 def test_every_step_of_a_series_is_judged_and_faults_stand_out():
     normal, test, _ = detect_examples.machine()
     learnt = finished(detect.learn(normal))
@@ -183,7 +191,8 @@ def test_a_constant_column_is_left_out_and_said():
         ("a,b\n1,2\n3,\n", "column 'b' has no value in row 1"),
         ("a,b\n1,2\nnan,4\n", "column 'a' has no value in row 1"),
         ("a,b\n1,2\n3,blue\n", "holds 'blue' in row 1"),
-        ("a,b\n1,inf\n3,4\n", "no finite number"),
+        ("a,b\n1,inf\n3,4\n", "no number up to"),
+        ("a,b\n1,1e300\n3,4\n", "no number up to"),
         ("a,a\n1,2\n", "names every column once"),
         ("item,label\nx,y\n", "no column of numbers"),
         ("a,b\n", "no rows"),
