@@ -19,10 +19,12 @@ from genlab.tabs import (
     api,
     api_audit,
     api_codes,
+    api_detect,
     api_mitigate,
     autoencoders,
     bias,
     cards,
+    detect,
     explore,
     generate,
     mitigate,
@@ -55,6 +57,8 @@ def build() -> gr.Blocks:
             bias.build(audit_tab)
         with gr.Tab("Mitigate"):
             mitigate.build(demo)
+        with gr.Tab("Detect") as detect_tab:
+            detect.build(detect_tab)
         with gr.Tab("Verify"):
             verify.build(demo)
         with gr.Tab("Cards"):
@@ -63,6 +67,7 @@ def build() -> gr.Blocks:
         api_audit.build()
         api_mitigate.build()
         api_codes.build()
+        api_detect.build()
     return demo.queue(max_size=64, default_concurrency_limit=4)
 
 

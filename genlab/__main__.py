@@ -1,4 +1,4 @@
-"""`python -m genlab {list, train, sample, encode, evaluate, audit, card}`: the house from a terminal.
+"""`python -m genlab {list, train, sample, encode, evaluate, audit, detect, card}`: the house from a terminal.
 
 Exit status: 0 done, 1 it could not be done here (or a check failed), 2 the arguments are wrong, 130 interrupted.
 PyTorch is imported by the commands that need it, so that help and complaints come at once.
@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
-from genlab import encode_command
+from genlab import detect_command, encode_command
 from genlab.card_text import number
 from genlab.terminal import console, new_table, progress_bar, watch
 
@@ -110,6 +110,7 @@ def parser() -> Parser:
     audit.add_argument("--out", type=Path, required=True, metavar="DIR", help="an empty or new folder")
     audit.set_defaults(command=audit_of)
 
+    detect_command.add(commands, progress_bar)
     card = commands.add_parser("card", help="print, write or check a model's card")
     card.add_argument("name", metavar="NAME")
     card.add_argument("--write", action="store_true", help="write model_cards/NAME/README.md")

@@ -13,7 +13,7 @@ from audits.provenance import read_claim
 from genlab.__main__ import departures, knobs_from, main
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-COMMANDS = ("list", "train", "sample", "encode", "evaluate", "card")
+COMMANDS = ("list", "train", "sample", "encode", "evaluate", "detect", "card")
 
 
 def refused(capsys, *arguments: str, status: int = 2) -> str:

@@ -74,11 +74,21 @@ class Classifier(Protocol):
     def features(self, images: Images) -> Tensor: ...
 
 
+@runtime_checkable
+class Detector(Protocol):
+    """Says how strange an item is among those it learnt, (n,): higher is stranger; and of pictures where, (n, h, w)."""
+
+    def surprise(self, items: Tensor) -> Tensor: ...
+
+    def surprise_map(self, images: Images) -> Tensor: ...
+
+
 CAPABILITIES = {
     "generate": Generator,
     "autoencode": Autoencoder,
     "likelihood": Likelihood,
     "classify": Classifier,
+    "detect": Detector,
 }
 
 

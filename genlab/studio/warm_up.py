@@ -7,8 +7,8 @@ log = logging.getLogger(__name__)
 
 
 def warm_up() -> None:
-    """Import torch, load and try the models, make charts, layouts and the example audit; problems go to the log."""
-    from genlab.studio import bias_audit, encode, flat_map, generate, shelf
+    """Import torch, load and try the models, make charts, layouts, an example audit and detector; problems are logged."""
+    from genlab.studio import bias_audit, detect_session, encode, flat_map, generate, shelf
     from genlab.studio.latent_map import chart
 
     for known in shelf.with_capability("generate"):
@@ -20,6 +20,11 @@ def warm_up() -> None:
         bias_audit.example()
     except Exception:
         log.warning("The example of the bias audit could not be made", exc_info=True)
+    try:
+        for _ in detect_session.learn(detect_session.Wanted(detect_session.FIRST)):
+            pass
+    except Exception:
+        log.warning("The first detector could not be learnt", exc_info=True)
     for known in encode.explorables():
         try:
             chart(known.name)

@@ -274,6 +274,22 @@ figure.shares { margin: 8px 0; max-width: 720px; --then: var(--neutral-500); --n
 .figures th { font-weight: 550; } .figures thead th { color: var(--body-text-color-subdued); }
 .figures tr.marked > * { background: var(--color-accent-soft); }
 
+.curves { display: flex; flex-wrap: wrap; gap: 8px 20px; }
+.curve { margin: 0; flex: 1 1 240px; max-width: 320px; }
+:is(.curve, .series) figcaption { font-size: .88rem; }
+:is(.curve, .series) svg { width: 100%; height: auto; display: block; }
+:is(.curve, .series) text { font-size: 11px; fill: var(--body-text-color-subdued); }
+:is(.curve, .series) polyline { fill: none; stroke: var(--primary-600); stroke-width: 1.6; }
+.dark :is(.curve, .series) polyline { stroke: var(--primary-300); }
+.curve .axis { fill: none; stroke: var(--body-text-color-subdued); }
+.curve circle { fill: #b42318; stroke: #fff; stroke-width: 1.5; }
+.series { margin: 0 0 10px; }
+.series .alarm { fill: #c0281b; }
+.series .truth { fill: var(--neutral-500); }
+#detect-items .scroll { max-height: 640px; }
+.found img { display: block; max-width: none; border-radius: 6px; background: #000; margin: 0; }
+.headlines ul.note { margin: 0 0 8px; padding-left: 1.1em; }
+
 .ends img { object-fit: contain; }
 #decoded .image-container, .ends .image-container { background: #000; }
 .tight { gap: 8px !important; }
@@ -308,6 +324,11 @@ h2.part { font-size: 1.08rem; font-weight: 650; margin: 10px 0 0; }
   .result-first > .result { order: -1; }
   .result-first > * { min-width: 100% !important; }
   #mitigate-before, #mitigate-after { height: 290px !important; }
+  .result-first > * { max-width: 100%; }
+  #detect-items .scroll { max-width: calc(100vw - 16px); }
+  .curve { flex-basis: 140px; }
+  table.found :is(th, td) { padding: 4px 5px 4px 0 !important; font-size: .82rem; }
+  .found img { width: 46px; height: 46px; }
   .gallery-of-items .grid-wrap { min-height: 300px; padding: 6px !important; }
   .gallery-of-items .grid-container { gap: 6px !important; }
   .gallery-of-items .caption-label { font-size: .66rem !important; padding: 0 4px !important; }

@@ -236,7 +236,7 @@ def test_the_same_actions_are_mcp_tools(call):
     schema = call.http.get(f"{API}mcp/schema").json()
     names = {tool["name"] for tool in schema}
     assert {"generate", "regenerate", "walk", "decode"} <= names
-    assert len(names) == 18
+    assert len(names) == 19
     assert all(tool["description"] for tool in schema)
 
 
