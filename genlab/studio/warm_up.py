@@ -7,7 +7,7 @@ log = logging.getLogger(__name__)
 
 
 def warm_up() -> None:
-    """Import torch, load and try the models, make charts, layouts, an example audit and detector; problems are logged."""
+    """Import torch, load and try the models, make charts, layouts, an example audit and a detector; log problems."""
     from genlab.studio import bias_audit, detect_session, encode, flat_map, generate, shelf
     from genlab.studio.latent_map import chart
 
