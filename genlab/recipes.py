@@ -147,7 +147,7 @@ RECIPES: dict[str, Recipe] = {
         lr=4e-4,
     ),
     "ae-fashion-undercomplete": Recipe(
-        "ae", "fashion", {"latent": 32, "hidden": [112]}, steps=8000, batch=256, lr=3e-3
+        "ae", "fashion", {"latent": 64, "hidden": [112], "tied": True}, steps=10000, batch=256, lr=3e-3
     ),
     "ae-fashion-contractive": Recipe(
         "ae",
