@@ -147,7 +147,7 @@ RECIPES: dict[str, Recipe] = {
         lr=4e-4,
     ),
     "ae-fashion-undercomplete": Recipe(
-        "ae", "fashion", {"latent": 32, "hidden": [112]}, steps=8000, batch=256, lr=3e-3
+        "ae", "fashion", {"latent": 64, "hidden": [112], "tied": True}, steps=10000, batch=256, lr=3e-3
     ),
     "ae-fashion-contractive": Recipe(
         "ae",
@@ -185,7 +185,7 @@ RECIPES: dict[str, Recipe] = {
         lr=2e-3,
     ),
     "ae-fashion-convolutional": Recipe(
-        "ae", "fashion", {"latent": 64, "network": "convolutional", "width": 24}, steps=16000, batch=32, lr=2e-3
+        "ae", "fashion", {"latent": 64, "network": "convolutional", "width": 24}, steps=8000, batch=32, lr=2e-3
     ),
     "ae-fashion-convolutional-16": Recipe(
         "ae", "fashion", {"latent": 16, "network": "convolutional", "width": 16}, steps=8000, batch=32, lr=2e-3

@@ -83,7 +83,7 @@ def test_models_go_by_their_exact_name(tiny_shelf, name):
 def test_names_are_those_with_a_config(tiny_shelf):
     (tiny_shelf / "half-done").mkdir()
     shutil.rmtree(tiny_shelf / "vae-tiny")
-    assert checkpoint.names(tiny_shelf) == ["gan-tiny", "judge-tiny"]
+    assert checkpoint.names(tiny_shelf) == ["ae-tiny", "gan-tiny", "judge-tiny"]
     assert checkpoint.folder_of("gan-tiny", tiny_shelf) == tiny_shelf / "gan-tiny"
 
 

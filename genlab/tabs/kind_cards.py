@@ -111,7 +111,8 @@ def map_table(rows: Sequence[Row], shown: str, able: Sequence[str]) -> str:
         told = f"{row.dimensions:,} numbers, {'fitted to these items' if row.fitted else 'places new items'}"
         body += f'<tr{mark}><th scope="row">{html.escape(row.title)}<small>{told}</small></th>{cells}</tr>'
     return (
-        '<div class="figures"><table><thead><tr><th scope="col">method</th>'
+        '<div class="figures" tabindex="0" role="region" aria-label="Scores of every method"><table>'
+        '<thead><tr><th scope="col">method</th>'
         '<th scope="col">k-NN accuracy</th><th scope="col">trustworthiness</th><th scope="col">continuity</th></tr>'
         f"</thead><tbody>{body}</tbody></table></div>"
         + (
