@@ -177,7 +177,7 @@ class Detector:
         score = self.scores[self._mapper()]
         assert isinstance(score, Neighbours)
         seen = contours(images, cells=7, signed=False)
-        near = score.nearest(seen.flatten(1))[:, skip:]
+        near = score.nearest_kept(seen.flatten(1))[:, skip:]
         known = score.rows.float().view(-1, *seen.shape[1:])
         return torch.stack([(seen - known[column]).square().sum(1).sqrt() for column in near.T]).mean(0)
 

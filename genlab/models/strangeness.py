@@ -25,27 +25,37 @@ class Neighbours:
         self.k, self.power, self.half = k, power, half
 
     def fit(self, rows: Tensor) -> Tensor:
-        """Learn rows (n, d), with `half` kept in 16 bits; their own scores, each without itself, (n,)."""
-        self.rows = rows.half() if self.half else rows.float()
+        """Learn rows (n, d), with `half` kept in 16 bits; their own scores, each without itself (n or fewer,).
+
+        Of rows that are alike the first is kept: copies would have no spread, and make strange all that is near them.
+        """
+        self.places = different(rows)
+        if len(self.places) < 2:  # all alike in this view
+            self.places = torch.arange(len(rows))
+        self.rows = (rows.half() if self.half else rows.float())[self.places]
         distances, near = self._nearest(self.rows.float(), skip=1)
-        self.spread = distances.mean(1).clamp(min=TINY)
+        self.spread = distances.mean(1).clamp(min=max(0.01 * float(distances.mean()), TINY))
         return self._score(distances, near)
 
     def __call__(self, rows: Tensor) -> Tensor:
         """Scores (m,) of rows (m, d)."""
         return self._score(*self._nearest(rows))
 
-    def nearest(self, rows: Tensor) -> Tensor:
-        """Numbers (m, k) of the nearest normal rows, the nearest first."""
+    def nearest_kept(self, rows: Tensor) -> Tensor:
+        """Numbers (m, k) of the nearest rows in `rows`."""
         return self._nearest(rows)[1]
+
+    def nearest(self, rows: Tensor) -> Tensor:
+        """Numbers (m, k) of the nearest normal rows among those that were given to `fit`, the nearest first."""
+        return self.places[self._nearest(rows)[1]]
 
     def tensors(self) -> dict[str, Tensor]:
         """All that was learnt."""
-        return {"rows": self.rows, "spread": self.spread}
+        return {"rows": self.rows, "spread": self.spread, "places": self.places}
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
         """The opposite of `tensors`."""
-        self.rows, self.spread = tensors["rows"], tensors["spread"].float()
+        self.rows, self.spread, self.places = tensors["rows"], tensors["spread"].float(), tensors["places"]
 
     def _score(self, distances: Tensor, near: Tensor) -> Tensor:
         outside, usual = distances.mean(1).clamp(min=TINY), self.spread[near].mean(1)
@@ -61,6 +71,13 @@ class Neighbours:
             found.append(squares.topk(min(k + skip, len(known)), largest=False))
         squares = torch.cat([f.values for f in found])[:, skip:]
         return squares.sqrt(), torch.cat([f.indices for f in found])[:, skip:]
+
+
+def different(rows: Tensor) -> Tensor:
+    """Numbers of the rows that no earlier row is like, in their order."""
+    found, group = torch.unique(rows, dim=0, return_inverse=True)
+    first = torch.full((len(found),), len(rows))
+    return first.scatter_reduce(0, group, torch.arange(len(rows)), "amin").sort().values
 
 
 class Gaussian:

@@ -190,7 +190,7 @@ def _split(normal: Items, seed: int) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)
     if normal.kind != "series":
         order = rng.permutation(count)
-        held = min(MOST_HELD_OUT, max(round(HELD_OUT * count), min(count // 3, 99)))
+        held = min(MOST_HELD_OUT, max(round(HELD_OUT * count), min(2 * count // 5, 99)))
         return np.sort(order[held:]) if count - held <= MOST_LEARNT else order[held:], order[:held]
     stretch = max(WINDOW, min(8 * WINDOW, count // 10))
     stretches = np.arange(count) // stretch

@@ -8,7 +8,7 @@ from genlab.data import DataError, examples
 from genlab.studio.detect_inputs import Items
 from genlab.studio.shelf import StudioError
 
-CLOTHES, TABLE, SERIES = "clothes", "benign tumours (table)", "a machine's sensors (series)"
+CLOTHES, TABLE, SERIES = "clothes", "benign tumours (table)", "sensors of a machine (series)"
 STEPS = 6_000  # of the made-up series
 
 

@@ -178,7 +178,7 @@ def headline(learnt: Learnt, judged: Judged, rate: float, origin: str) -> str:
     if rate < learnt.smallest_rate():
         words = [
             f"Nothing can raise an alarm at {rate:.1%}: with {held:,} held-out normal items the lowest rate that can "
-            f"be stated is {learnt.smallest_rate():.1%}. Move the slider up or give more normal items."
+            f"be stated is {learnt.smallest_rate():.2%}. Move the slider up or give more normal items."
         ]
     if judged.truth is not None:
         found, normal = int((alarms & judged.truth).sum()), ~judged.truth

@@ -79,6 +79,15 @@ def test_a_normal_row_is_scored_as_if_it_had_been_left_out():
     assert torch.allclose(own[:1], without(known[:1]), atol=1e-3)
 
 
+def test_copies_among_normal_rows_change_nothing():
+    known, asked = rows(60), rows(10, seed=1)
+    plain, copied = Neighbours(k=3), Neighbours(k=3)
+    plain.fit(known)
+    copied.fit(torch.cat([known[:1].expand(9, -1), known]))
+    assert torch.equal(plain(asked), copied(asked))
+    assert set(copied.nearest(asked).flatten().tolist()) <= {0, *range(10, 69)}
+
+
 def test_the_spread_of_the_neighbourhood_takes_scale_out_by_half():
     tight, wide = rows(300) * 0.1, rows(300, seed=1) + 50
     score = Neighbours(k=5, power=0.5)

@@ -51,7 +51,7 @@ def png(pixels: np.ndarray) -> bytes:
 @pytest.mark.parametrize("method", detect.METHODS)
 def test_lying_stripes_are_strange_among_upright_ones(method):
     learnt = finished(detect.learn(pictures(stripes(200, True)), method=method))
-    assert len(learnt.calibration) == 66
+    assert len(learnt.calibration) == 80
     values = np.concatenate([stripes(40, True, seed=1), stripes(40, False, seed=2)])
     judged = detect.judge(learnt, pictures(values, ("normal",) * 40 + ("lying",) * 40))
     assert judged.truth.tolist() == [False] * 40 + [True] * 40

@@ -26,6 +26,27 @@ def test_without_results_the_reasons_remain(monkeypatch, tmp_path):
     assert detect_story.told() == ([], [detect_story.REASON, detect_story.REMEDY])
 
 
+def test_the_readme_states_these_figures(sections):
+    text = (RESULTS.parent.parent.parent / "README.md").read_text(encoding="utf-8")
+
+    def pair(found: dict) -> str:
+        return f"{found['mean']:.3f} ({found['worst']:.3f})"
+
+    strangers = [sections["out_of_distribution"][name] for name in (OURS, "VAE likelihood")]
+    cells, tables = sections["solar_cells"], sections["tables"].values()
+    ours = ", ".join(f"{of[OURS]['mean']:.3f}" for of in tables)
+    rest = ", ".join(f"{max(r['mean'] for n, r in of.items() if n != OURS):.3f}" for of in tables)
+    for stated in (
+        f"| {pair(sections['fashion'][OURS])} | {pair(sections['fashion_peers']['raw-pixel 1-NN'])}",
+        f"| {pair(sections['mnist'][OURS])} | {pair(sections['mnist']['raw-pixel 1-NN'])}",
+        " | ".join(f"{min(r['auroc'] for r in s.values()):.3f} ({s['MNIST']['auroc']:.{d}f})"
+                   for s, d in zip(strangers, (4, 3), strict=True)),
+        f"| {cells[OURS]['auroc']:.3f} | {max(r['auroc'] for n, r in cells.items() if n != OURS):.3f}",
+        f"| {ours} | {rest}",
+    ):  # fmt: skip
+        assert stated in text
+
+
 def test_one_class_figures_reach_what_was_promised(sections):
     fashion, mnist = sections["fashion"][OURS], sections["mnist"][OURS]
     assert fashion["mean"] >= 0.945
