@@ -1,4 +1,4 @@
-"""`python -m genlab {list, train, sample, evaluate, audit, card}`: the house from a terminal.
+"""`python -m genlab {list, train, sample, evaluate, audit, compress, decompress, card}`: the house from a terminal.
 
 Exit status: 0 done, 1 it could not be done here (or a check failed), 2 the arguments are wrong, 130 interrupted.
 PyTorch is imported by the commands that need it, so that help and complaints come at once.
@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
+from genlab import compress_command
 from genlab.card_text import number
 from genlab.terminal import console, new_table, progress_bar, watch
 
@@ -107,6 +108,8 @@ def parser() -> Parser:
     audit.add_argument("--question", choices=("model", "folder"), default="model", help="whom the intervals answer for")
     audit.add_argument("--out", type=Path, required=True, metavar="DIR", help="an empty or new folder")
     audit.set_defaults(command=audit_of)
+
+    compress_command.declare(commands, progress_bar)
 
     card = commands.add_parser("card", help="print, write or check a model's card")
     card.add_argument("name", metavar="NAME")

@@ -1,12 +1,15 @@
 """Bits-back coding with a VAE: files of about -ELBO bits (Hinton and van Camp 1993; BB-ANS: Townsend et al. 2019).
 
-Encoding a picture takes latents off a stack of bits with q(latents | x), then puts x on it with p(x | latents) and the
-latents with their prior; decoding undoes each step. What q took comes back, so a picture costs what the one-sample
-bound says. In standard units every latent of this VAE has the prior N(0, 1), whatever stands above it. They are
-rounded to steps as wide as their posteriors, which costs nothing to first order and keeps the bits that must lie on
-the stack before the first picture few; channels whose posterior is the prior are left at its mean. The bits that the
-first picture takes are not invented: the last pictures of an archive, one as a rule, are put on the empty stack
-without bits back, their latents at coarser steps.
+Encoding a picture takes latents off a stack of bits with q(latents | x), then puts x on it with p(x | latents); the
+latents go on a second stack with their prior. Decoding undoes each step. What q took comes back, so a picture costs
+what the one-sample bound says. There are two stacks because q must take bits that nobody chose: from a single one it
+would take those of the latents before, and their quantiles would be handed on from picture to picture.
+
+In standard units every latent of this VAE has the prior N(0, 1), whatever stands above it. They are rounded to steps
+as wide as their posteriors, which costs nothing to first order and keeps the bits that must lie on the stack before
+the first picture few; channels whose posterior is the prior are left at its mean. The bits that the first picture
+takes are not invented: the last pictures of an archive, one as a rule, are put on the empty stacks without bits back,
+their latents at coarser steps.
 
 The network runs in float64, one picture at a time on one thread, and its numbers are rounded to grids, after which all
 is whole arithmetic. So batches and threads cannot matter on a machine; elsewhere a number would have to lie within
@@ -38,6 +41,7 @@ SILENT = 0.003  # nats a number below which a channel is left at the prior's mea
 LOOKED_AT = 24  # pictures that steps are chosen from
 COARSER = (0, 6, 10, 13, 16, 20)  # eighths of an octave that the first pictures' steps may be wider
 DRY = 64  # bits that must be left on the stack
+MOST_PER_BYTE = 64  # pictures a byte of a payload: no model finds any so plain, and nobody may ask for hours of work
 _lock = threading.Lock()
 _pixels = Categorical(perfect=False)
 
@@ -48,6 +52,39 @@ class PayloadError(ValueError):
 
 class _Dry(Exception):
     """The stack has too few bits to take latents from."""
+
+
+class Stacks:
+    """The two stacks of bits: of pixels, from which posteriors take theirs, and of latents."""
+
+    def __init__(self, pixels: AnsCoder | None = None, latents: AnsCoder | None = None):
+        self.pixels, self.latents = pixels or AnsCoder(), latents or AnsCoder()
+
+    @classmethod
+    def of(cls, raw: bytes) -> "Stacks":
+        """What `to_bytes` wrote; PayloadError where it cannot have."""
+        reader = Reader(raw)
+        first = 4 * reader.varint(len(raw) // 4)
+        parts = [reader.take(first), raw[reader.at :]]
+        try:
+            return cls(*(AnsCoder(np.frombuffer(part, "<u4").astype(np.uint32)) for part in parts))
+        except ValueError:
+            raise PayloadError("The coded pictures are cut short or damaged.") from None
+
+    def to_bytes(self) -> bytes:
+        words = [stack.get_compressed().astype("<u4").tobytes() for stack in (self.pixels, self.latents)]
+        return varint(len(words[0]) // 4) + b"".join(words)
+
+    def copy(self) -> "Stacks":
+        return Stacks(self.pixels.clone(), self.latents.clone())
+
+    @property
+    def bits(self) -> int:
+        return self.pixels.num_valid_bits() + self.latents.num_valid_bits()
+
+    @property
+    def empty(self) -> bool:
+        return self.pixels.is_empty() and self.latents.is_empty()
 
 
 def usable(model: object) -> bool:
@@ -138,54 +175,46 @@ class Coder:
         with one_thread():
             steps = self.choose_steps(items[:: max(1, len(items) // LOOKED_AT)][:LOOKED_AT])
             fine = self.latents(steps, 0)
-            by, stack = min(
-                ((by, self._alone(items[-1], self.latents(steps, by))) for by in COARSER),
-                key=lambda pair: pair[1].num_valid_bits(),
+            by, stacks = min(
+                ((by, self._alone(items[-1], self.latents(steps, by))) for by in COARSER), key=lambda pair: pair[1].bits
             )
             coarse, first = self.latents(steps, by), len(items) - 1
             for i in range(len(items) - 2, -1, -1):
-                before = stack.clone() if first == i + 1 else None
+                before = stacks.copy() if first == i + 1 else None
                 try:
-                    self.push(stack, items[i], fine, back=True)
+                    self.push(stacks, items[i], fine, back=True)
                 except _Dry:
-                    stack, first = before, i
-                    self.push(stack, items[i], coarse, back=False)
+                    stacks, first = before, i
+                    self.push(stacks, items[i], coarse, back=False)
                 if progress:
                     progress()
-        words = stack.get_compressed()
-        return header_of(len(items) - first, by, steps) + words.astype("<u4").tobytes()
+        return header_of(len(items) - first, by, steps) + stacks.to_bytes()
 
     def decode(self, payload: bytes, count: int, *, progress: Callable[[], None] | None = None) -> np.ndarray:
         """What `encode` was given.
 
         Raises:
-            PayloadError: the payload is cut short, damaged or of another model.
+            PayloadError, ContainerError: the payload is cut short, damaged or of another model.
         """
         plain, by, steps, at = header_from(payload, self.shapes)
-        if len(payload) - at & 3 or not 0 < plain <= count:
+        if not 0 < plain <= count <= MOST_PER_BYTE * len(payload):
             raise PayloadError("The coded pictures are cut short or damaged.")
-        try:
-            stack = AnsCoder(np.frombuffer(payload, "<u4", offset=at).astype(np.uint32))
-        except ValueError:
-            raise PayloadError("The coded pictures are cut short or damaged.") from None
-        items = []
+        stacks, items = Stacks.of(payload[at:]), []
         with one_thread():
             fine, coarse = self.latents(steps, 0), self.latents(steps, by)
             for i in range(count):
-                if stack.is_empty():
-                    raise PayloadError("The coded pictures are cut short.")
                 alone = i >= count - plain
-                items.append(self.pop(stack, coarse if alone else fine, back=not alone))
+                items.append(self.pop(stacks, coarse if alone else fine, back=not alone))
                 if progress:
                     progress()
-        if not stack.is_empty():
-            raise PayloadError("The coded pictures are damaged: bits are left over.")
+        if not stacks.empty:
+            raise PayloadError("The coded pictures are cut short or damaged.")
         return np.stack(items)
 
-    def _alone(self, item: np.ndarray, latents: list[Latent]) -> AnsCoder:
-        stack = AnsCoder()
-        self.push(stack, item, latents, back=False)
-        return stack
+    def _alone(self, item: np.ndarray, latents: list[Latent]) -> Stacks:
+        stacks = Stacks()
+        self.push(stacks, item, latents, back=False)
+        return stacks
 
     def latents(self, steps: list[Steps], coarser: int) -> list[Latent]:
         return [Latent(s.coarser(coarser), shape) for s, shape in zip(steps, self.shapes, strict=True)]
@@ -217,32 +246,32 @@ class Coder:
 
     # ---- one picture
 
-    def push(self, stack: AnsCoder, item: np.ndarray, latents: list[Latent], *, back: bool) -> None:
-        """Put a picture on the stack; with `back` its latents are taken off it first, else they are posterior means."""
+    def push(self, stacks: Stacks, item: np.ndarray, latents: list[Latent], *, back: bool) -> None:
+        """Put a picture on the stacks; with `back` its latents are taken off first, else they are posterior means."""
         taken, waiting = [], iter(latents)
 
         def take(mean: Tensor, log_deviation: Tensor) -> Tensor:
             latent = next(waiting)
             middle, deviation = latent.posterior(mean, log_deviation)
-            taken.append(stack.decode(latent.family, middle, deviation) if back else latent.nearest(middle))
+            taken.append(stacks.pixels.decode(latent.family, middle, deviation) if back else latent.nearest(middle))
             return latent.value(taken[-1])
 
         mean, log_deviation, features = self.look(item)
         code = take(mean, log_deviation)
         out = self.vae.descend(code, None, lambda local, h, level: take(*local.look(h, features[level])))
-        if back and stack.num_valid_bits() < DRY:
+        if back and stacks.pixels.num_valid_bits() < DRY:
             raise _Dry
-        stack.encode_reverse(item.ravel().astype(np.int32), _pixels, self.pixels(out))
+        stacks.pixels.encode_reverse(item.ravel().astype(np.int32), _pixels, self.pixels(out))
         for latent, symbols in reversed(list(zip(latents, taken, strict=True))):
-            stack.encode_reverse(symbols, latent.family, *latent.prior)
+            stacks.latents.encode_reverse(symbols, latent.family, *latent.prior)
 
-    def pop(self, stack: AnsCoder, latents: list[Latent], *, back: bool) -> np.ndarray:
-        """Take a picture off the stack; with `back` its latents are put back on it."""
+    def pop(self, stacks: Stacks, latents: list[Latent], *, back: bool) -> np.ndarray:
+        """Take a picture off the stacks; with `back` what its latents had taken is put back."""
         taken, seen, waiting = [], [], iter(latents)
 
         def take() -> Tensor:
             latent = next(waiting)
-            taken.append(stack.decode(latent.family, *latent.prior))
+            taken.append(stacks.latents.decode(latent.family, *latent.prior))
             return latent.value(taken[-1])
 
         def choose(local, h: Tensor, level: int) -> Tensor:
@@ -250,12 +279,12 @@ class Coder:
             return take()
 
         out = self.vae.descend(take(), None, choose)
-        item = stack.decode(_pixels, self.pixels(out)).astype(np.uint8).reshape(self.shape)
+        item = stacks.pixels.decode(_pixels, self.pixels(out)).astype(np.uint8).reshape(self.shape)
         if back:
             mean, log_deviation, features = self.look(item)
             said = [(mean, log_deviation)] + [local.look(h, features[level]) for local, h, level in seen]
             for latent, symbols, posterior in reversed(list(zip(latents, taken, said, strict=True))):
-                stack.encode_reverse(symbols, latent.family, *latent.posterior(*posterior))
+                stacks.pixels.encode_reverse(symbols, latent.family, *latent.posterior(*posterior))
         return item
 
     def look(self, item: np.ndarray) -> tuple[Tensor, Tensor, list[Tensor]]:
