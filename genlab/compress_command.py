@@ -14,7 +14,7 @@ def declare(commands: Any, bar: Callable) -> None:
     compressing.add_argument("files", nargs="+", type=Path, metavar="IN", help="picture files, or folders of them")
     compressing.add_argument("--out", type=Path, required=True, metavar="FILE", help="a new .glz file")
     compressing.add_argument("--model", metavar="NAME", help="the model that shall code (default: the best one)")
-    compressing.add_argument("--quality", type=quality, metavar="Q", help="0 to 100: smaller, with a loss")
+    compressing.add_argument("--quality", type=quality, metavar="Q", help="1 to 100: smaller, with a loss")
     compressing.set_defaults(command=functools.partial(compress, bar=bar))
 
     decompressing = commands.add_parser("decompress", help="make PNG files of a .glz file")
@@ -24,13 +24,13 @@ def declare(commands: Any, bar: Callable) -> None:
 
 
 def quality(text: str) -> float:
-    """A number from 0 to 100, for argparse."""
+    """A number from 1 to 100, for argparse."""
     try:
         number = float(text)
     except ValueError:
         number = math.nan
-    if not 0 <= number <= 100:
-        raise argparse.ArgumentTypeError(f"a number from 0 to 100 is needed, not {text[:40]!r}")
+    if not 1 <= number <= 100:
+        raise argparse.ArgumentTypeError(f"a number from 1 to 100 is needed, not {text[:40]!r}")
     return number
 
 
@@ -40,7 +40,7 @@ def files_of(given: Sequence[Path]) -> list[Path]:
     Raises:
         ValueError: a folder holds no picture.
     """
-    from genlab.codec.exact import SUFFIXES
+    from genlab.codec.pixels import SUFFIXES
 
     found = []
     for path in given:

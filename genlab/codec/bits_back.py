@@ -211,6 +211,26 @@ class Coder:
             raise PayloadError("The coded pictures are cut short or damaged.")
         return np.stack(items)
 
+    def costs(self, payload: bytes) -> dict[str, np.ndarray]:
+        """Bits of the last picture of a payload, which had none back: of each latent, summed, and of every pixel."""
+        _, by, steps, at = header_from(payload, self.shapes)
+        latents, stacks, found, waiting = self.latents(steps, by), Stacks.of(payload[at:]), {}, None
+
+        def take(*_) -> Tensor:
+            latent, name = next(waiting)
+            before = stacks.latents.num_valid_bits()
+            symbols = stacks.latents.decode(latent.family, *latent.prior)
+            found[name] = np.asarray(float(before - stacks.latents.num_valid_bits()))
+            return latent.value(symbols)
+
+        names = ["the code", *(f"local latent {i}" for i in range(1, len(latents)))]
+        waiting = iter(zip(latents, names, strict=True))
+        with one_thread():
+            table = self.pixels(self.vae.descend(take(), None, take))
+        values = stacks.pixels.decode(_pixels, table)
+        share = table[np.arange(len(values)), values] / table.sum(1)
+        return found | {"pixels": -np.log2(np.maximum(share, 2.0**-24))}
+
     def _alone(self, item: np.ndarray, latents: list[Latent]) -> Stacks:
         stacks = Stacks()
         self.push(stacks, item, latents, back=False)

@@ -11,7 +11,7 @@ from genlab.codec.container import ContainerError, Reader, Shape, varint
 
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}  # by channels
 WEBP_SIDE = 16_383
-SLOW = 2_000_000  # pixels above which the encoders are asked for less effort
+QUICK, SLOW = 65_536, 2_000_000  # pixels above which the encoders are asked for less effort, and for still less
 XZ = [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME}]
 
 
@@ -74,8 +74,8 @@ def webp(item: np.ndarray) -> bytes | None:
         return None
     image = Image.fromarray(_flat(item), MODES[c]).convert("RGB" if c % 2 else "RGBA")
     file = io.BytesIO()
-    method = 6 if h * w <= SLOW else 3
-    image.save(file, "WEBP", lossless=True, quality=100 if h * w <= SLOW else 60, method=method, exact=True)
+    quality, method = (100, 6) if h * w <= QUICK else (75, 6) if h * w <= SLOW else (60, 4)
+    image.save(file, "WEBP", lossless=True, quality=quality, method=method, exact=True)
     return file.getvalue()
 
 

@@ -13,13 +13,13 @@ import numpy as np
 from audits.provenance import Claim, ClaimError, Sealed, content_digest
 from audits.provenance import verify as verify_manifest
 from audits.provenance.statement import Statement, parsed
-from genlab.codec import archive, classical, exact
+from genlab.codec import archive, classical, pixels
 from genlab.codec.lossless import Learned, kind_of
 from genlab.studio import marking, shelf
 from genlab.studio.shelf import StudioError
 
 PNG = "image/png"
-QUALITIES = (0.0, 100.0)
+QUALITIES = (1.0, 100.0)
 SMALL = 256 * 256  # pixels up to which a likelihood may exist for pictures of a size
 MOST_LEARNED = 256  # pictures of one file that a model decodes for a visitor: half a minute
 
@@ -87,16 +87,16 @@ def compress(
     items = []
     for name, content in zip(names, media, strict=True):
         try:
-            items.append(exact.pixels_of(content, most=most))
+            items.append(pixels.pixels_of(content, most=most))
         except ValueError as error:
             raise StudioError(f"{name[:60]}: {error}" if len(names) > 1 else str(error)) from None
     wanted = _quality(quality)
     models = _models(model, items, wanted)
     back: list[np.ndarray] = []
 
-    def claims(pixels: Sequence[np.ndarray]) -> list[bytes]:
-        back.extend(pixels)
-        return [_restated(file, item, wanted) for file, item in zip(media, pixels, strict=True)]
+    def claims(shown: Sequence[np.ndarray]) -> list[bytes]:
+        back.extend(shown)
+        return [_restated(file, item, wanted) for file, item in zip(media, shown, strict=True)]
 
     file = archive.encode(names, items, models=models, quality=wanted, claims=claims, progress=progress)
     held = archive.read(file)
