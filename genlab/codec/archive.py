@@ -79,7 +79,7 @@ def _with_loss(items: Sequence[np.ndarray], models: Sequence[Learned], quality: 
         plain = Stream("classical", (item.shape,), classical.encode([item]))
         coded = [(learned, learned.model.compress(rgb, quality=quality)) for learned in models]
         learned, payload = min(coded, key=lambda pair: len(pair[1]))
-        if len(payload) < len(plain.payload):
+        if len(payload) + len(learned.name) + 13 < len(plain.payload):
             streams.append(Stream("lossy", (rgb.shape,), payload, learned.name, learned.stamp, quality))
             back.append(_shaped(learned.model.decompress(payload), rgb.shape))
         else:

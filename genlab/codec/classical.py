@@ -11,8 +11,7 @@ from genlab.codec.container import ContainerError, Reader, Shape, varint
 
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}  # by channels
 WEBP_SIDE = 16_383
-QUICK, SLOW = 65_536, 2_000_000  # pixels above which the encoders are asked for less effort, and for still less
-XZ = [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME}]
+QUICK, SLOW = 8_192, 2_000_000  # pixels above which the encoders are asked for less effort, and for still less
 
 
 def encode(items: Sequence[np.ndarray], *, allowed: Sequence[str] = ()) -> bytes:
@@ -151,12 +150,18 @@ def _read_sheet(payload: bytes, shapes: Sequence[Shape]) -> list[np.ndarray]:
 
 def _write_xz(items: Sequence[np.ndarray]) -> bytes | None:
     raw = b"".join(np.ascontiguousarray(item).tobytes() for item in items)
-    return lzma.compress(raw, lzma.FORMAT_RAW, filters=XZ) if len(raw) <= 64 * 2**20 else None
+    return lzma.compress(raw, lzma.FORMAT_RAW, filters=_xz(len(raw))) if len(raw) <= 64 * 2**20 else None
+
+
+def _xz(size: int) -> list[dict]:
+    """The filter for so many bytes: its memory is no larger than they need."""
+    memory = min(max(2**12, 1 << (size - 1).bit_length()), 64 * 2**20)
+    return [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME, "dict_size": memory}]
 
 
 def _read_xz(payload: bytes, shapes: Sequence[Shape]) -> list[np.ndarray]:
     sizes = [math.prod(shape) for shape in shapes]
-    unzip = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=XZ)
+    unzip = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=_xz(sum(sizes)))
     try:
         raw = unzip.decompress(payload, sum(sizes) + 1)
     except lzma.LZMAError:
