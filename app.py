@@ -15,7 +15,20 @@ import logging
 import gradio as gr
 
 from genlab.studio import warm_up
-from genlab.tabs import api, api_audit, api_mitigate, bias, cards, explore, generate, mitigate, names, theme, verify
+from genlab.tabs import (
+    api,
+    api_audit,
+    api_mitigate,
+    bias,
+    cards,
+    compress,
+    explore,
+    generate,
+    mitigate,
+    names,
+    theme,
+    verify,
+)
 from genlab.tabs.middleware import Limits
 
 ON_SPACE = bool(os.environ.get("SPACE_ID"))
@@ -35,6 +48,8 @@ def build() -> gr.Blocks:
             generate.build(demo)
         with gr.Tab("Explore"):
             explore.build(demo)
+        with gr.Tab("Compress"):
+            compress.build(demo)
         with gr.Tab("Bias audit") as audit_tab:
             bias.build(audit_tab)
         with gr.Tab("Mitigate"):

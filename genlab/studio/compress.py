@@ -161,7 +161,8 @@ def _models(name: str | None, items: Sequence[np.ndarray], quality: float | None
             raise StudioError(f"Models that code with a loss are {', '.join(able)}; {name[:60]!r} was given.")
         return [load(each) for each in ([name] if name else able)]
     if name:
-        learned = load(shelf.require(name, "likelihood").name)
+        shelf.folder_of(name)
+        learned = load(name)
         if kind_of(learned.model) is None:
             raise StudioError(f"{name} codes nothing without loss: only a likelihood of 8-bit values can.")
         return [learned]

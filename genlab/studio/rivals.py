@@ -23,14 +23,15 @@ class Coded:
 
     Attributes:
         setting: the quality asked for, in words.
-        pixels: what comes back, uint8 (h, w, c).
+        size: bytes.
+        file: the lossy file; b"" where nothing was lost.
         psnr: peak signal-to-noise ratio over all channels in dB; infinite where nothing was lost.
     """
 
     codec: str
     setting: str
     size: int
-    pixels: np.ndarray
+    file: bytes
     psnr: float
 
 
@@ -60,12 +61,16 @@ def written(item: np.ndarray, codec: str, quality: int) -> bytes:
 
 def coded(item: np.ndarray, codec: str, quality: int) -> Coded:
     """A picture at one quality of a lossy codec."""
+    file = written(item, codec, quality)
+    return Coded(codec, f"quality {quality}", len(file), file, psnr(item, opened(file, codec, item.shape)))
+
+
+def opened(file: bytes, codec: str, shape: tuple[int, ...]) -> np.ndarray:
+    """The pixels of a file that `written` made of a picture of that shape."""
     from PIL import Image
 
-    file = written(item, codec, quality)
     with Image.open(io.BytesIO(file), formats=[codec.upper()]) as image:
-        back = np.asarray(image.convert("L" if item.shape[2] == 1 else "RGB")).reshape(item.shape)
-    return Coded(codec, f"quality {quality}", len(file), back, psnr(item, back))
+        return np.asarray(image.convert("L" if shape[2] == 1 else "RGB")).reshape(shape)
 
 
 def opaque(item: np.ndarray) -> np.ndarray:
@@ -97,10 +102,10 @@ def rivals(item: np.ndarray, *, size: int, quality: float, aim: str) -> list[Cod
     if aim not in AIMS:
         raise StudioError(f"Others are compared at {' or at '.join(AIMS)}; {str(aim)[:40]!r} was given.")
     check_size(item)
-    found = [Coded("PNG", "lossless", len(classical.png(item)), item, math.inf)]
+    found = [Coded("PNG", "lossless", len(classical.png(item)), b"", math.inf)]
     webp = classical.webp(item)
     if webp is not None:
-        found.append(Coded("WebP, lossless", "lossless", len(webp), item, math.inf))
+        found.append(Coded("WebP, lossless", "lossless", len(webp), b"", math.inf))
     flat = opaque(item)
     for codec in lossy_codecs():
         try:

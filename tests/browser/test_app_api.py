@@ -183,7 +183,7 @@ def test_a_large_body_is_refused(call):
 def test_events_of_the_page_are_not_offered_to_programs(call):
     info = call.http.get(f"{API}info").json()
     expected = {"card", "decode", "dimensions", "encode", "generate", "map_point", "models", "regenerate", "walk"}
-    expected |= {"audit_file", "audit_model", "attack", "mitigate", "plan_audit", "verify"}
+    expected |= {"audit_file", "audit_model", "attack", "compress", "decompress", "mitigate", "plan_audit", "verify"}
     assert set(info["named_endpoints"]) == {f"/{name}" for name in expected}
     assert not info["unnamed_endpoints"]
 
@@ -192,7 +192,7 @@ def test_the_same_actions_are_mcp_tools(call):
     schema = call.http.get(f"{API}mcp/schema").json()
     names = {tool["name"] for tool in schema}
     assert {"generate", "regenerate", "walk", "decode"} <= names
-    assert len(names) == 15
+    assert len(names) == 17
     assert all(tool["description"] for tool in schema)
 
 
