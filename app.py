@@ -24,6 +24,7 @@ from genlab.tabs import (
     autoencoders,
     bias,
     cards,
+    compress,
     detect,
     explore,
     generate,
@@ -53,6 +54,8 @@ def build() -> gr.Blocks:
             explore.build(demo)
         with gr.Tab("Autoencoders") as kinds_tab:
             autoencoders.build(kinds_tab)
+        with gr.Tab("Compress"):
+            compress.build(demo)
         with gr.Tab("Bias audit") as audit_tab:
             bias.build(audit_tab)
         with gr.Tab("Mitigate"):

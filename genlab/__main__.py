@@ -1,4 +1,5 @@
-"""`python -m genlab {list, train, sample, encode, evaluate, audit, detect, card}`: the house from a terminal.
+"""`python -m genlab {list, train, sample, encode, evaluate, audit, detect, compress, decompress, card}`, the house
+from a terminal.
 
 Exit status: 0 done, 1 it could not be done here (or a check failed), 2 the arguments are wrong, 130 interrupted.
 PyTorch is imported by the commands that need it, so that help and complaints come at once.
@@ -7,7 +8,6 @@ PyTorch is imported by the commands that need it, so that help and complaints co
 import argparse
 import hashlib
 import json
-import math
 import os
 import shutil
 import sys
@@ -16,16 +16,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
-from genlab import detect_command, encode_command
+from genlab import compress_command, detect_command, encode_command, evaluate_command
 from genlab.card_text import number
-from genlab.terminal import console, new_table, progress_bar, watch
+from genlab.terminal import Failed, console, new_table, progress_bar, watch
 
 LARGEST_COUNT = 100_000
 LARGEST_SEED = 2**63 - 1
-
-
-class Failed(Exception):
-    """The command ran and has bad news; the message is printed and the exit status is 1."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -96,7 +92,7 @@ def parser() -> Parser:
     evaluate.add_argument("--check", action="store_true", help="exit 1 where a figure leaves its stated interval")
     evaluate.add_argument("--json", type=Path, metavar="FILE", help="write the figures here")
     evaluate.add_argument("--publish", action="store_true", help="write the figures into config.json")
-    evaluate.set_defaults(command=evaluate_model)
+    evaluate.set_defaults(command=evaluate_command.evaluate_model)
 
     audit = commands.add_parser("audit", help="measure whom a model draws, how often, and how its groups are tied")
     audit.add_argument("name", metavar="NAME")
@@ -111,6 +107,8 @@ def parser() -> Parser:
     audit.set_defaults(command=audit_of)
 
     detect_command.add(commands, progress_bar)
+    compress_command.declare(commands, progress_bar)
+
     card = commands.add_parser("card", help="print, write or check a model's card")
     card.add_argument("name", metavar="NAME")
     card.add_argument("--write", action="store_true", help="write model_cards/NAME/README.md")
@@ -282,78 +280,6 @@ def knobs_from(pairs: Sequence[str]) -> dict[str, float | str]:
         except ValueError:
             knobs[name] = text
     return knobs
-
-
-# ---- evaluate
-
-
-def evaluate_model(arguments: argparse.Namespace) -> int:
-    """Measure again, show, and compare with or write into config.json."""
-    if arguments.quick and arguments.publish:
-        raise ValueError("Published figures are full ones: leave --quick or --publish out.")
-    from genlab import checkpoint
-    from genlab.studio import shelf
-    from genlab.studio.evaluate import evaluate
-
-    folder = shelf.folder_of(arguments.name)
-    with progress_bar() as bar:
-        task = bar.add_task(arguments.name, total=None, note="")
-
-        def begun(figure: str) -> None:
-            bar.update(task, advance=1, note=figure)
-            if bar.disable:
-                print(f"{arguments.name}: {figure} ...", file=sys.stderr)
-
-        metrics = evaluate(arguments.name, quick=arguments.quick, progress=begun)
-    table = new_table("figure", "value", "95 % interval", "n", "floor", "unit")
-    for name, m in metrics.items():
-        interval = f"{number(m['low'])} to {number(m['high'])}"
-        floor = "" if m.get("floor") is None else number(m["floor"])
-        table.add_row(name, number(m["value"]), interval, f"{m['n']:,}", floor, m["unit"])
-    console().print(table)
-    if arguments.json:
-        arguments.json.write_text(json.dumps({"name": arguments.name, "metrics": metrics}, indent=1) + "\n")
-    if arguments.check:
-        faults = departures(checkpoint.read(folder)["metrics"], metrics, quick=arguments.quick)
-        if faults:
-            raise Failed(f"{arguments.name}: " + " ".join(faults))
-        print("Every figure lies in its stated interval.")
-    if arguments.publish:
-        told = confusions_of(arguments.name)
-        checkpoint.write_config(folder, {**checkpoint.read(folder), "metrics": metrics, **told})
-        print(f"{folder / 'config.json'} holds these figures; card {arguments.name} --write brings the card in step.")
-    return 0
-
-
-def confusions_of(name: str) -> dict[str, Any]:
-    """What a judge of several attributes publishes beside its figures: its confusion counts on held-out items."""
-    from genlab.studio import shelf
-    from genlab.studio.evaluate_attributes import confusions
-
-    model = shelf.model(name)
-    if not getattr(model, "attributes", None):
-        return {}
-    return {"attributes": confusions(model, shelf.config_of(name)["recipe"]["data"])}
-
-
-def departures(stated: dict[str, dict], measured: dict[str, dict], *, quick: bool = False) -> list[str]:
-    """A sentence for each figure outside its stated interval, or stated and not measured again.
-
-    A quick measurement has an interval of its own: it departs where the two do not meet.
-    """
-    if not stated:
-        return ["config.json states no figure yet."]
-    faults = []
-    for name, old in stated.items():
-        new = measured.get(name)
-        if new is None:
-            if not quick:
-                faults.append(f"{name} was not measured again.")
-            continue
-        low, high = (new["low"], new["high"]) if quick else (new["value"], new["value"])
-        if not (math.isfinite(new["value"]) and low <= old["high"] and high >= old["low"]):
-            faults.append(f"{name} is {number(new['value'])}, stated {number(old['low'])} to {number(old['high'])}.")
-    return faults
 
 
 # ---- audit

@@ -7,6 +7,10 @@ from typing import Any
 from genlab.card_text import number
 
 
+class Failed(Exception):
+    """The command ran and has bad news; the message is printed and the exit status is 1."""
+
+
 def console():
     """Where tables go; wide enough not to fold when the output is a file."""
     from rich.console import Console

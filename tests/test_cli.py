@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from audits.provenance import read_claim
-from genlab.__main__ import departures, knobs_from, main
+from genlab.__main__ import knobs_from, main
+from genlab.evaluate_command import departures
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-COMMANDS = ("list", "train", "sample", "encode", "evaluate", "detect", "card")
+COMMANDS = ("list", "train", "sample", "encode", "evaluate", "detect", "compress", "decompress", "card")
 
 
 def refused(capsys, *arguments: str, status: int = 2) -> str:
@@ -72,6 +73,15 @@ def refused(capsys, *arguments: str, status: int = 2) -> str:
         ("evaluate", "nope"),
         ("evaluate", "gan-tiny", "--quick", "--publish"),
         ("card", "nope"),
+        ("compress",),
+        ("compress", "a.png"),
+        ("compress", "a.png", "--out", "x", "--quality", "0"),
+        ("compress", "a.png", "--out", "x", "--quality", "101"),
+        ("compress", "a.png", "--out", "x", "--quality", "nan"),
+        ("compress", "a.png", "--out", "x", "--quality", "good"),
+        ("compress", ".", "--out", "x"),
+        ("compress", "a.png", "--out", "nowhere/x"),
+        ("decompress", "a.glz"),
         ("card", "nope", "--check"),
     ],
 )
@@ -157,6 +167,42 @@ def test_list_names_shipped_and_untrained_models(tiny_shelf, capsys):
     assert rows["gan-tiny"]["can"] == ["generate"]
     assert rows["gan-tiny"]["shipped"]
     assert not rows["gan-fashion"]["shipped"]
+
+
+def test_pictures_go_to_a_file_and_come_back(tiny_shelf, tmp_path, capsys):
+    import numpy as np
+    from PIL import Image
+
+    folder, file, out = tmp_path / "in", tmp_path / "x.glz", tmp_path / "out"
+    folder.mkdir()
+    rng, given = np.random.default_rng(0), {}
+    for name, shape in (("a.png", (28, 28)), ("b.bmp", (9, 5, 3)), ("c.webp", (6, 6, 4))):
+        pixels = rng.integers(1, 256, shape, dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / name, **({"lossless": True, "exact": True} if "webp" in name else {}))
+        given[name[0]] = pixels
+    (folder / "notes.txt").write_text("not a picture")
+    assert main(["compress", str(folder), str(folder / "a.png"), "--out", str(file)]) == 0
+    said = capsys.readouterr().out
+    assert f"4 picture(s), {file.stat().st_size:,} bytes" in said
+    assert main(["decompress", str(file), "--out", str(out)]) == 0
+    assert sorted(p.name for p in out.iterdir()) == ["a-2.png", "a.png", "b.png", "c.png"]
+    for name, pixels in (given | {"a-2": given["a"]}).items():
+        assert np.array_equal(np.asarray(Image.open(out / f"{name}.png")), pixels)
+
+    assert "there already" in refused(capsys, "compress", str(folder), "--out", str(file))
+    assert "not empty" in refused(capsys, "decompress", str(file), "--out", str(out))
+    assert "with a loss yet" in refused(capsys, "compress", str(folder), "--out", "y", "--quality", "50")
+    assert "No such file" in refused(capsys, "compress", str(tmp_path / "no.png"), "--out", "y", status=1)
+    assert "notes.txt" in refused(capsys, "compress", str(folder / "notes.txt"), str(folder / "a.png"), "--out", "y")
+    whole = file.read_bytes()
+    for damaged, sentence in (
+        (whole[:-3], "cut short"),
+        (whole[:-1] + b"!", "damaged"),
+        (b"GIF89a", "not a .glz file"),
+    ):
+        file.write_bytes(damaged)
+        assert sentence in refused(capsys, "decompress", str(file), "--out", str(tmp_path / "new"))
+        assert not (tmp_path / "new").exists()
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -83,12 +84,30 @@ class Detector(Protocol):
     def surprise_map(self, images: Images) -> Tensor: ...
 
 
+@runtime_checkable
+class Codec(Protocol):
+    """Codes pictures of any size with a loss: bytes that alone decide what comes back.
+
+    `qualities` are the lowest and the highest quality that may be asked for. `decompress` raises ValueError, in one
+    sentence, on bytes that it did not write.
+    """
+
+    qualities: tuple[float, float]
+
+    def compress(self, pixels: np.ndarray, *, quality: float) -> bytes:
+        """uint8 (h, w, 3) as a payload."""
+
+    def decompress(self, payload: bytes) -> np.ndarray:
+        """uint8 (h, w, 3)."""
+
+
 CAPABILITIES = {
     "generate": Generator,
     "autoencode": Autoencoder,
     "likelihood": Likelihood,
     "classify": Classifier,
     "detect": Detector,
+    "compress": Codec,
 }
 
 

@@ -8,7 +8,7 @@ and Kautz 2020). Samples draw z from a prior fitted on the codes afterwards (`pr
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -135,7 +135,7 @@ class VAE(nn.Module):
         middle = self.encoder[0](self.down[0](x.contiguous(memory_format=torch.channels_last)))
         deep = self.encoder[1](self.down[1](F.relu(middle)))
         flat = self.squeeze(F.relu(deep)).flatten(1)
-        mean, log_deviation = self.posterior(flat).float().chunk(2, dim=1)
+        mean, log_deviation = wide(self.posterior(flat)).chunk(2, dim=1)
         return mean, log_deviation.clamp(-6, 1), [deep, middle]
 
     def render(self, codes: Tensor, labels: Labels | None, noise: Noise, features=None) -> tuple[Tensor, list]:
@@ -145,20 +145,38 @@ class VAE(nn.Module):
             noise: for each local latent; None puts it at its mean.
             features: what `look` gives: local latents are then drawn from their posteriors.
         """
+        terms, noise = [], iter(noise)
+
+        def choose(local: "Local", h: Tensor, level: int) -> Tensor | None:
+            drawn = next(noise)
+            if features is None:
+                return drawn
+            standard, term = local.draw(h, features[level], drawn)
+            terms.append(term)
+            return standard
+
+        parameters = self.descend(codes, labels, choose)
+        return parameters, terms or [None for _ in self.local_shapes()]
+
+    def descend(self, codes: Tensor, labels: Labels | None, choose: Callable[..., Tensor | None]) -> Tensor:
+        """Parameters of p(x | z, local), where `choose` names every local latent on the way down.
+
+        Args:
+            choose: (local, what the decoder holds, level) -> the latent in standard units, whose prior is N(0, 1)
+                whatever stands above it; None for its mean.
+        """
         if self.conditional:
             codes = torch.cat([codes, F.one_hot(labels, self.classes).to(codes.dtype)], 1)
         h = self.start(codes).view(len(codes), -1, self.side, self.side)
         h = self.widen(F.relu(h.contiguous(memory_format=torch.channels_last)))
-        terms, noise = [], iter(noise)
         for level, (blocks, locals_) in enumerate(zip(self.decoder, self.ladder, strict=True)):
             for i, block in enumerate(blocks):
                 h = block(h)
                 if len(locals_):
-                    h, term = locals_[i](h, next(noise), None if features is None else features[level])
-                    terms.append(term)
+                    h = locals_[i](h, choose(locals_[i], h, level))
             if level == 0:
                 h = F.pixel_shuffle(self.up(F.relu(h)), 2)
-        return F.pixel_shuffle(self.leave(F.relu(self.after(h))), 2 * self.patch), terms
+        return F.pixel_shuffle(self.leave(F.relu(self.after(h))), 2 * self.patch)
 
     def local_shapes(self) -> list[tuple[int, int, int]]:
         """(channels, height, width) of each local latent, from the code down."""
@@ -326,20 +344,30 @@ class Local(nn.Module):
             nn.init.zeros_(layer.bias)
             layer.weight.data.mul_(0.1)
 
-    def forward(self, h: Tensor, noise: Tensor | None, features: Tensor | None) -> tuple[Tensor, Term | None]:
-        """The decoder's map with the latent added; a Term when it came from the posterior."""
-        mean, log_deviation = self.prior(h).float().chunk(2, dim=1)
-        log_deviation = log_deviation.clamp(-5, 3)
-        noise = torch.zeros_like(mean) if noise is None else noise
-        if features is None:
-            return h + self.enter(mean + log_deviation.exp() * noise), None
-        step, narrowing = self.posterior(torch.cat([h, features], 1)).float().chunk(2, dim=1)
-        narrowing = narrowing.clamp(-6, 2)
+    def forward(self, h: Tensor, standard: Tensor | None) -> Tensor:
+        """The decoder's map with the latent added, which is given in standard units (None: at its mean)."""
+        mean, log_deviation = wide(self.prior(h)).chunk(2, dim=1)
+        standard = torch.zeros_like(mean) if standard is None else standard
+        return h + self.enter(mean + log_deviation.clamp(-5, 3).exp() * standard)
+
+    def look(self, h: Tensor, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and log-deviation of the posterior in standard units."""
+        step, narrowing = wide(self.posterior(torch.cat([h, features], 1))).chunk(2, dim=1)
+        return step, narrowing.clamp(-6, 2)
+
+    def draw(self, h: Tensor, features: Tensor, noise: Tensor | None) -> tuple[Tensor, Term]:
+        """A draw from the posterior in standard units (without noise its mean), and what it cost."""
+        step, narrowing = self.look(h, features)
+        noise = torch.zeros_like(step) if noise is None else noise
         standard = step + narrowing.exp() * noise
         kl = 0.5 * (step.square() + (2 * narrowing).exp() - 1) - narrowing
         excess = 0.5 * (standard.square() - noise.square()) - narrowing
-        latent = mean + log_deviation.exp() * standard
-        return h + self.enter(latent), Term(kl.flatten(1).sum(1), excess.flatten(1).sum(1))
+        return standard, Term(kl.flatten(1).sum(1), excess.flatten(1).sum(1))
+
+
+def wide(x: Tensor) -> Tensor:
+    """float32, or float64 where the network runs in it."""
+    return x if x.dtype == torch.float64 else x.float()
 
 
 def stack(channels: int, depth: int) -> nn.Sequential:

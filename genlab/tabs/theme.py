@@ -264,6 +264,22 @@ figure.shares { margin: 8px 0; max-width: 720px; --then: var(--neutral-500); --n
 .shares circle.before { fill: var(--then); } .shares circle.after { fill: var(--now); }
 .shares rect { fill: var(--background-fill-primary); stroke-width: 2.5; }
 .shares rect.before { stroke: var(--then); } .shares rect.after { stroke: var(--now); }
+figure.rates { margin: 8px 0; max-width: 640px; --jpeg: #8a4b08; --webp: #5b3fb0; --avif: #1d5fae; --ours: #0b6560; }
+.dark figure.rates { --jpeg: #f5b971; --webp: #c4b2ff; --avif: #8cc1ff; --ours: #74d2c9; }
+.rates figcaption { font-weight: 600; }
+.rates .keys { display: flex; flex-wrap: wrap; gap: 2px 14px; margin: 4px 0; font-size: .85rem; }
+.rates .keys span { display: inline-flex; align-items: center; gap: 5px; }
+.rates .keys i { width: 14px; height: 14px; border-radius: 50%; }
+.rates svg { width: 100%; display: block; }
+.rates line.axis { stroke: var(--border-color-primary); }
+.rates text { font-size: 12px; fill: var(--body-text-color-subdued); }
+.rates polyline { fill: none; stroke-width: 2.5; }
+.rates polyline.jpeg { stroke: var(--jpeg); } .rates polyline.webp { stroke: var(--webp); stroke-dasharray: 7 4; }
+.rates polyline.avif { stroke: var(--avif); stroke-dasharray: 2 4; }
+.rates circle.jpeg { fill: var(--jpeg); } .rates circle.webp { fill: var(--webp); }
+.rates circle.avif { fill: var(--avif); } .rates rect.ours { fill: var(--ours); }
+.rates i.jpeg { background: var(--jpeg); } .rates i.webp { background: var(--webp); }
+.rates i.avif { background: var(--avif); } .rates .keys i.ours { background: var(--ours); border-radius: 2px; }
 .figures { overflow-x: auto; margin: 8px 0; }
 .figures :is(table, thead, tbody, tr, th, td) { border: 0 !important; }
 .figures table { display: table !important; overflow: visible !important; border-collapse: collapse; font-size: .88rem;

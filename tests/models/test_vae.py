@@ -79,16 +79,16 @@ def test_the_excess_of_a_local_latent_averages_to_its_divergence():
         h, features = torch.randn(1, 4, 2, 2), torch.randn(1, 4, 2, 2)
         n = 20000
         with torch.no_grad():
-            _, term = local(h.expand(n, -1, -1, -1), torch.randn(n, 2, 2, 2), features.expand(n, -1, -1, -1))
+            _, term = local.draw(h.expand(n, -1, -1, -1), features.expand(n, -1, -1, -1), torch.randn(n, 2, 2, 2))
     error = float(term.excess.std()) / math.sqrt(n)
     assert float(term.kl[0]) > 0.1  # else the test would say nothing
     assert float(term.excess.mean()) == pytest.approx(float(term.kl[0]), abs=4 * error)
 
 
-def test_a_local_latent_has_no_cost_without_features():
-    local = Local(4, 2)
-    _, term = local(torch.randn(2, 4, 2, 2), None, None)
-    assert term is None
+def test_local_latents_cost_nothing_without_features():
+    model = build("vae", {"shape": (1, 8, 8), "latent": 4, "width": 8, "local": (1, 1)}).eval()
+    _, terms = model.render(torch.randn(2, 4), None, [None, None])
+    assert terms == [None, None]
 
 
 def test_the_divergence_is_that_of_two_normals():

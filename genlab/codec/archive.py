@@ -1,0 +1,155 @@
+"""Pictures to a `.glz` file and back: who codes which, in the order they were given."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+
+from genlab.codec import classical, lossless
+from genlab.codec.container import Archive, ContainerError, Stream, checksum, read, safe_names, write
+from genlab.codec.lossless import Learned, Tick
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """What a file held.
+
+    Attributes:
+        names: safe and distinct, without endings.
+        items: uint8 (h, w, c).
+        claims: a signed claim for each, b"" where there is none.
+        coders: how each was coded, in words.
+        lossy: whether any was coded with a loss.
+        exact: whether the pixels are those that the encoder decoded; always true without loss.
+    """
+
+    names: tuple[str, ...]
+    items: tuple[np.ndarray, ...]
+    claims: tuple[bytes, ...]
+    coders: tuple[str, ...]
+    lossy: bool
+    exact: bool
+
+
+def encode(
+    names: Sequence[str],
+    items: Sequence[np.ndarray],
+    *,
+    models: Sequence[Learned] = (),
+    quality: float | None = None,
+    claims: Callable[[Sequence[np.ndarray]], Sequence[bytes]] | None = None,
+    progress: Tick | None = None,
+) -> bytes:
+    """A file of pictures uint8 (h, w, c), c from 1 to 4.
+
+    Args:
+        models: those that may code; a likelihood without `quality`, a `Codec` with it.
+        quality: for a loss; None brings every pixel back.
+        claims: given the pixels as they will come back, a signed claim for each or b"".
+
+    Raises:
+        ValueError: one sentence.
+    """
+    if quality is None:
+        streams = [lossless.encode(run, models, progress=progress) for run in _runs(items, models)]
+        back = list(items)
+    else:
+        streams, back = _with_loss(items, models, quality)
+    held = tuple(claims(back)) if claims else ()
+    return write(Archive(safe_names(names), tuple(streams), checksum(back), held))
+
+
+def _runs(items: Sequence[np.ndarray], models: Sequence[Learned]) -> Iterator[list[np.ndarray]]:
+    """Pictures one after the other that the same coders take: of a model's shape, or of any other."""
+    shapes = {lossless.shape_of(learned.model) for learned in models}
+    for _, run in groupby(items, key=lambda item: item.shape if item.shape in shapes else None):
+        yield list(run)
+
+
+def _with_loss(items: Sequence[np.ndarray], models: Sequence[Learned], quality: float):
+    """A stream for each picture, lossy unless a classical one is no longer, and what they decode to."""
+    if not models:
+        raise ContainerError("No model on the shelf codes with a loss yet: leave the quality out.")
+    streams, back = [], []
+    for item in items:
+        if item.shape[2] in (2, 4):
+            raise ContainerError("A picture has transparency, which the lossy codec does not keep: leave quality out.")
+        rgb = np.ascontiguousarray(item.repeat(3, axis=2) if item.shape[2] == 1 else item)
+        plain = Stream("classical", (item.shape,), classical.encode([item]))
+        coded = [(learned, learned.model.compress(rgb, quality=quality)) for learned in models]
+        learned, payload = min(coded, key=lambda pair: len(pair[1]))
+        if len(payload) + len(learned.name) + 13 < len(plain.payload):
+            streams.append(Stream("lossy", (rgb.shape,), payload, learned.name, learned.stamp, quality))
+            back.append(_shaped(learned.model.decompress(payload), rgb.shape))
+        else:
+            streams.append(plain)
+            back.append(item)
+    return streams, back
+
+
+def _shaped(pixels: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    if pixels.dtype != np.uint8 or pixels.shape != tuple(shape):
+        raise ContainerError("The file's pictures do not have the sizes that its header says.")
+    return pixels
+
+
+def decode(
+    raw: bytes, load: Callable[[str], Learned], *, most_learned: int | None = None, progress: Tick | None = None
+) -> Decoded:
+    """The pictures of a file.
+
+    Args:
+        load: a model by name; raises ValueError in one sentence where there is none.
+        most_learned: pictures that models may be asked to decode (they take a tenth of a second each).
+
+    Raises:
+        ValueError: the file is damaged, or the model is missing or another one; one sentence.
+    """
+    held = read(raw)
+    learned = sum(len(s.shapes) for s in held.streams if s.model)
+    if most_learned is not None and learned > most_learned:
+        raise ContainerError(
+            f"The file holds {learned:,} pictures for a model to decode; {most_learned:,} are allowed here."
+        )
+    items, coders = [], []
+    for stream in held.streams:
+        model = _model_of(stream, load)
+        if stream.kind == "lossy":
+            items.append(_shaped(_lossy(stream, model), stream.shapes[0]))
+        else:
+            items += lossless.decode(stream, model, progress=progress)
+        coders += [words(stream)] * len(stream.shapes)
+    lossy = any(stream.kind == "lossy" for stream in held.streams)
+    exact = checksum(items) == held.checksum
+    if not exact and not lossy:
+        raise ContainerError(
+            "The pictures that came out are not those that went in: this machine computes otherwise than the one that "
+            "wrote the file, or its model is another."
+        )
+    return Decoded(held.names, tuple(items), held.claims or (b"",) * len(items), tuple(coders), lossy, exact)
+
+
+def _model_of(stream: Stream, load: Callable[[str], Learned]) -> Learned | None:
+    if not stream.model:
+        return None
+    learned = load(stream.model)
+    if learned.stamp != stream.weights:
+        raise ContainerError(
+            f"The file was written with other weights of {learned.name} ({stream.weights.hex()}; here they are "
+            f"{learned.stamp.hex()}): get those."
+        )
+    return learned
+
+
+def _lossy(stream: Stream, learned: Learned) -> np.ndarray:
+    if len(stream.shapes) != 1 or not hasattr(learned.model, "decompress"):
+        raise ContainerError(f"The file says that {stream.model[:60]!r} coded it, which codes no such pictures.")
+    return learned.model.decompress(stream.payload)
+
+
+def words(stream: Stream) -> str:
+    """How a stream was coded, for people."""
+    if stream.kind == "classical":
+        return classical.name_of(stream.payload)
+    return f"{stream.model}, " + ("bits back" if stream.kind == "bits-back" else f"quality {stream.quality:g}")
