@@ -183,7 +183,7 @@ def test_a_large_body_is_refused(call):
 def test_events_of_the_page_are_not_offered_to_programs(call):
     info = call.http.get(f"{API}info").json()
     expected = {"card", "decode", "dimensions", "encode", "generate", "map_point", "models", "regenerate", "walk"}
-    expected |= {"audit_file", "audit_model", "mitigate", "plan_audit", "verify"}
+    expected |= {"audit_file", "audit_model", "detect", "mitigate", "plan_audit", "verify"}
     assert set(info["named_endpoints"]) == {f"/{name}" for name in expected}
     assert not info["unnamed_endpoints"]
 
