@@ -39,8 +39,6 @@ PARTS = {  # view/score of each method
         "mixture": ("shape/mixture",),
     },
 }
-
-
 FARTHEST = 1e6  # deviations of a column that are told apart
 
 

@@ -55,7 +55,9 @@ class Neighbours:
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
         """The opposite of `tensors`."""
-        self.rows, self.spread, self.places = tensors["rows"], tensors["spread"].float(), tensors["places"]
+        self.rows, self.spread, self.places = tensors["rows"], tensors["spread"].float(), tensors["places"].long()
+        if self.rows.ndim != 2 or not len(self.rows) == len(self.spread) == len(self.places):
+            raise ValueError("The rows, their spread and their places differ in number.")
 
     def _score(self, distances: Tensor, near: Tensor) -> Tensor:
         outside, usual = distances.mean(1).clamp(min=TINY), self.spread[near].mean(1)

@@ -17,7 +17,7 @@ from genlab.studio.detect_inputs import Items, as_learnt
 from genlab.studio.shelf import StudioError
 
 FEWEST = 10  # normal items
-MOST_LEARNT, MOST_HELD_OUT = 20_000, 2_000
+MOST_LEARNT, MOST_HELD_OUT, MOST_NUMBERS = 20_000, 2_000, 10**8  # items, items, and numbers in the learnt ones
 HELD_OUT = 0.2
 RATES = (0.001, 0.5)  # false-alarm rates that may be asked for
 WINDOW, REACH = 32, 12  # steps of a series that are looked at together; see `settled`
@@ -111,11 +111,12 @@ def learn(normal: Items, *, method: str = "combined", seed: int = 0) -> Generato
     yield Step(0, 0, "looking at the normal set")
     normal, notes = _usable(normal)
     learn_rows, held_rows = _split(normal, seed)
-    if len(learn_rows) > MOST_LEARNT:
-        notes.append(f"{MOST_LEARNT:,} of {len(learn_rows):,} normal items were learnt, drawn at random.")
-        learn_rows = learn_rows[:MOST_LEARNT]
     values = _tensor(normal)
-    chosen = values[torch.from_numpy(learn_rows)]
+    most = min(MOST_LEARNT, MOST_NUMBERS // values[0].numel())
+    if len(learn_rows) > most:
+        notes.append(f"{most:,} of {len(learn_rows):,} normal items were learnt, drawn at random.")
+        learn_rows = np.sort(np.random.default_rng(seed).choice(learn_rows, most, replace=False))
+    chosen = _numbers(values[torch.from_numpy(learn_rows)])
     if bool((values == values[:1]).all()):
         raise StudioError("All items of the normal set are alike, so there is nothing to learn: give ones that vary.")
     detector = yield from (_trained if method in NETWORK else _fitted)(normal.kind, chosen, method, seed)
@@ -187,11 +188,10 @@ def _usable(normal: Items) -> tuple[Items, list[str]]:
 def _split(normal: Items, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Rows to learn and rows to hold out; of a series whole stretches, with no window astride."""
     count = len(normal)
-    rng = np.random.default_rng(seed)
     if normal.kind != "series":
-        order = rng.permutation(count)
+        order = np.random.default_rng(seed).permutation(count)
         held = min(MOST_HELD_OUT, max(round(HELD_OUT * count), min(2 * count // 5, 99)))
-        return np.sort(order[held:]) if count - held <= MOST_LEARNT else order[held:], order[:held]
+        return np.sort(order[held:]), order[:held]
     stretch = max(WINDOW, min(8 * WINDOW, count // 10))
     stretches = np.arange(count) // stretch
     # every fourth stretch, the first one not, so that both parts see all of the series
@@ -199,16 +199,15 @@ def _split(normal: Items, seed: int) -> tuple[np.ndarray, np.ndarray]:
     near = np.zeros(count, bool)
     for shift in range(-WINDOW // 2, WINDOW // 2 + 1):
         near[np.clip(held + shift, 0, count - 1)] = True
-    learnt = np.flatnonzero(~near)
-    return (rng.permutation(learnt) if len(learnt) > MOST_LEARNT else learnt), held
+    return np.flatnonzero(~near), held
 
 
 def _tensor(items: Items):
-    """What a detector takes: images in [0, 1], rows of a table, or a window around every step of a series."""
+    """Images uint8, rows of a table, or a window around every step of a series."""
     import torch
 
     if items.kind == "images":
-        return torch.from_numpy(np.ascontiguousarray(items.values)).float() / 255
+        return torch.from_numpy(np.ascontiguousarray(items.values))
     values = torch.from_numpy(np.ascontiguousarray(items.values, np.float64))
     return windows(values) if items.kind == "series" else values
 
@@ -236,7 +235,15 @@ def settled(scores: np.ndarray) -> np.ndarray:
 
 def surprises(detector: Any, values) -> np.ndarray:
     """Scores of items as float64, in portions."""
-    return np.concatenate([detector.surprise(part).double().numpy() for part in values.split(4096)])
+    portion = max(1, min(4096, 10**7 // values[0].numel()))
+    return np.concatenate([detector.surprise(_numbers(part)).double().numpy() for part in values.split(portion)])
+
+
+def _numbers(values):
+    """What a detector takes: pictures in [0, 1], all else as it is."""
+    import torch
+
+    return values.float() / 255 if values.dtype == torch.uint8 else values
 
 
 # ---- judging

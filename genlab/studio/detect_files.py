@@ -1,16 +1,19 @@
 """A detector as one file: safetensors with a JSON description in the header; nothing in it is ever run."""
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from genlab.studio.detect import NETWORK, Learnt
+from genlab.studio.detect import NETWORK, WINDOW, Learnt
+from genlab.studio.detect_inputs import LARGE, MOST_COLUMNS
 from genlab.studio.shelf import StudioError
 
 FORMAT, LARGEST_FILE = "genlab-detector-1", 512 * 2**20
+LARGEST_ITEM = max(3 * LARGE**2, MOST_COLUMNS * WINDOW)  # numbers in an item
 
 
 def opened(path: Path) -> Learnt:
@@ -44,6 +47,7 @@ def unpack(raw: bytes) -> Learnt:
     Raises:
         StudioError: it is no such file, or it is damaged.
     """
+    import torch
     from safetensors import SafetensorError
     from safetensors.torch import load
 
@@ -57,11 +61,19 @@ def unpack(raw: bytes) -> Learnt:
             raise KeyError(about["format"])
         tensors = load(raw)
         family = Evidence if about["detector"]["method"] in NETWORK else Detector
+        if math.prod(about["detector"]["shape"]) > LARGEST_ITEM:
+            raise ValueError("shape")
         detector = family.load(about["detector"], tensors)
+        detector.surprise(torch.zeros(1, *detector.shape))  # tensors that do not fit each other fail here
         calibration = tensors["calibration"].numpy()
         if calibration.ndim != 1 or not len(calibration) or not np.isfinite(calibration).all():
             raise ValueError("calibration")
         normal = tensors["normal"].numpy() if "normal" in tensors else None
+        places = [
+            len(normal) > int(t.max()) for k, t in tensors.items() if k.endswith(".places") and normal is not None
+        ]
+        if not all(places):
+            raise ValueError("places")
         notes, columns = tuple(map(str, about["notes"])), tuple(map(str, about["columns"]))
         return Learnt(detector, detector.kind, calibration, columns, normal, int(about["count"]), notes)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError, SafetensorError, RecursionError):

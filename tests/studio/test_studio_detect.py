@@ -150,6 +150,33 @@ def test_a_detector_of_another_format_or_a_pickle_is_refused():
             detect_files.unpack(other)
 
 
+def test_a_detector_whose_parts_do_not_fit_is_refused():
+    from safetensors.torch import load, save
+
+    raw = detect_files.pack(finished(detect.learn(pictures(stripes(60, True)))))
+    about = json.loads(raw[8 : 8 + int.from_bytes(raw[:8], "little")])["__metadata__"]
+    for name, change in (
+        ("contours-4/neighbours.rows", lambda t: t[:, :-1]),
+        ("contours-4/neighbours.spread", lambda t: t[:-1]),
+        ("undirected-7/neighbours.places", lambda t: t + 10**6),
+        ("calibration", lambda t: t * torch.nan),
+    ):
+        tensors = load(raw)
+        with pytest.raises(ValueError, match="no detector"):
+            detect_files.unpack(save({**tensors, name: change(tensors[name]).contiguous()}, metadata=about))
+    huge = json.loads(about["genlab"])
+    huge["detector"]["shape"] = [1, 10**6, 10**6]
+    with pytest.raises(ValueError, match="no detector"):
+        detect_files.unpack(save(load(raw), metadata={"genlab": json.dumps(huge)}))
+
+
+def test_more_items_than_are_learnt_are_drawn_at_random_and_said(monkeypatch):
+    monkeypatch.setattr(detect, "MOST_LEARNT", 50)
+    learnt = finished(detect.learn(pictures(stripes(200, True))))
+    assert any(note.startswith("50 of 120 normal items were learnt") for note in learnt.notes)
+    assert len(learnt.normal) == 50
+
+
 def test_the_table_of_results_is_safe_in_a_spreadsheet_and_numbers_stay_numbers():
     learnt = finished(detect.learn(table(np.random.default_rng(0).normal(size=(120, 3)))))
     named = Items("table", np.zeros((2, 3)), ("=1+1", "b"), None, ("a", "b", "c"))
