@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from genlab.data import examples
-from genlab.device import gpu
 from genlab.studio import bit_map, pictures, rivals, shelf
 from genlab.studio.bit_map import Spent
 from genlab.studio.compress import Compressed, compress
@@ -48,7 +47,6 @@ class Comparison:
         return {OURS: self.ours} | {other.codec: other for other in self.others if other.file}
 
 
-@gpu(15)
 def compare(
     name: str, media: bytes, *, quality: object = None, aim: str = rivals.AIMS[0], share: object = 100
 ) -> Comparison:

@@ -54,7 +54,8 @@ def build(demo: gr.Blocks) -> None:
                 which = gr.Radio([OURS], value=OURS, label="After", elem_id="compress-which")
                 slider = gr.ImageSlider(
                     label="Before and after: drag, scroll to zoom", height=380, max_height=380, interactive=False,
-                    image_mode=None, type="filepath", buttons=["fullscreen"], elem_classes="pixels", elem_id="compress-slider",
+                    image_mode=None, type="filepath", buttons=["fullscreen"], elem_classes="pixels",
+                    elem_id="compress-slider",
                 )  # fmt: skip
                 with gr.Row(elem_classes="tight"):
                     residual = gr.Image(
