@@ -13,8 +13,9 @@ import atheris
 sys.path[:0] = [str(Path(__file__).resolve().parents[2]), str(Path(__file__).resolve().parent)]
 
 with atheris.instrument_imports(include=["genlab.codec"]):
-    from genlab.codec import archive, bits_back, classical, container, logistic, lossless  # noqa: F401
     from test_codec_fuzz import SEEDS, decode, mended
+
+    from genlab.codec import archive, bits_back, classical, container, logistic, lossless  # noqa: F401
 
 
 def one(raw: bytes) -> None:
