@@ -69,7 +69,7 @@ def write_new(path: Path, content: bytes) -> None:
 
 def compress(arguments: argparse.Namespace, bar: Callable) -> int:
     """Run `compress`: one file of all pictures, and a line about it."""
-    from genlab.codec.container import PIXELS
+    from genlab.codec.archive import Limits
     from genlab.studio import compress as studio
 
     out: Path = arguments.out
@@ -82,7 +82,7 @@ def compress(arguments: argparse.Namespace, bar: Callable) -> int:
         task = shown.add_task("compress", total=None, note="")
         made = studio.compress(
             [path.name for path in paths], [path.read_bytes() for path in paths], model=arguments.model,
-            quality=arguments.quality, most=PIXELS, progress=lambda: shown.update(task, advance=1),
+            quality=arguments.quality, limits=Limits(), progress=lambda: shown.update(task, advance=1),
         )  # fmt: skip
     write_new(out, made.file)
     before = sum(path.stat().st_size for path in paths)
@@ -96,6 +96,7 @@ def compress(arguments: argparse.Namespace, bar: Callable) -> int:
 
 def decompress(arguments: argparse.Namespace, bar: Callable) -> int:
     """Run `decompress`: PNG files in a new or empty folder."""
+    from genlab.codec.archive import Limits
     from genlab.studio import compress as studio
 
     file, out = arguments.file, arguments.out
@@ -103,7 +104,7 @@ def decompress(arguments: argparse.Namespace, bar: Callable) -> int:
         raise ValueError(f"{out} is not empty: name a new folder.")
     with bar() as shown:
         task = shown.add_task("decompress", total=None, note="")
-        found = studio.decompress(file.read_bytes(), most_learned=None, progress=lambda: shown.update(task, advance=1))
+        found = studio.decompress(file.read_bytes(), limits=Limits(), progress=lambda: shown.update(task, advance=1))
     out.mkdir(parents=True, exist_ok=True)
     for picture in found:
         write_new(out / f"{picture.name}.png", picture.media)

@@ -187,6 +187,7 @@ def test_pictures_go_to_a_file_and_come_back(tiny_shelf, tmp_path, capsys):
     assert main(["decompress", str(file), "--out", str(out)]) == 0
     capsys.readouterr()
     assert sorted(p.name for p in out.iterdir()) == ["a-2.png", "a.png", "b.png", "c.png"]
+    assert f"{out}: 4 PNG file(s)." in capsys.readouterr().out
     for name, pixels in (given | {"a-2": given["a"]}).items():
         assert np.array_equal(np.asarray(Image.open(out / f"{name}.png")), pixels)
 

@@ -7,8 +7,32 @@ from itertools import groupby
 import numpy as np
 
 from genlab.codec import classical, lossless
-from genlab.codec.container import Archive, ContainerError, Stream, checksum, read, safe_names, write
+from genlab.codec.container import ITEMS, PIXELS, Archive, ContainerError, Stream, checksum, read, safe_names, write
 from genlab.codec.lossless import Learned, Tick
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much a file may ask of whoever decodes it; checked before anything is decoded.
+
+    Attributes:
+        learned: pictures that models decode, a tenth of a second each.
+    """
+
+    pictures: int = ITEMS
+    pixels: int = PIXELS
+    learned: int = ITEMS
+
+    def check(self, held: Archive) -> None:
+        """Raises ContainerError, in one sentence, where a file holds more."""
+        found = {
+            "pictures": len(held.names),
+            "pixels": sum(h * w for h, w, _ in held.shapes),
+            "pictures for a model to decode": sum(len(s.shapes) for s in held.streams if s.model),
+        }
+        for (what, count), most in zip(found.items(), (self.pictures, self.pixels, self.learned), strict=True):
+            if count > most:
+                raise ContainerError(f"The file holds {count:,} {what}; {most:,} are allowed here.")
 
 
 @dataclass(frozen=True)
@@ -95,23 +119,18 @@ def _shaped(pixels: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def decode(
-    raw: bytes, load: Callable[[str], Learned], *, most_learned: int | None = None, progress: Tick | None = None
+    raw: bytes, load: Callable[[str], Learned], *, limits: Limits | None = None, progress: Tick | None = None
 ) -> Decoded:
     """The pictures of a file.
 
     Args:
         load: a model by name; raises ValueError in one sentence where there is none.
-        most_learned: pictures that models may be asked to decode (they take a tenth of a second each).
 
     Raises:
         ValueError: the file is damaged, or the model is missing or another one; one sentence.
     """
     held = read(raw)
-    learned = sum(len(s.shapes) for s in held.streams if s.model)
-    if most_learned is not None and learned > most_learned:
-        raise ContainerError(
-            f"The file holds {learned:,} pictures for a model to decode; {most_learned:,} are allowed here."
-        )
+    (limits or Limits()).check(held)
     items, coders = [], []
     for stream in held.streams:
         model = _model_of(stream, load)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from genlab.codec import archive
 from genlab.data import examples
-from genlab.device import gpu
 from genlab.studio import bit_map, pictures, rivals, shelf
 from genlab.studio.bit_map import Spent
 from genlab.studio.compress import Compressed, compress
@@ -48,7 +48,6 @@ class Comparison:
         return {OURS: self.ours} | {other.codec: other for other in self.others if other.file}
 
 
-@gpu(15)
 def compare(
     name: str, media: bytes, *, quality: object = None, aim: str = rivals.AIMS[0], share: object = 100
 ) -> Comparison:
@@ -64,7 +63,7 @@ def compare(
         ValueError: one sentence.
     """
     part = shelf.whole(share, "share of our file in per cent", *SHARES)
-    made = compress([name], [media], quality=quality, most=rivals.MOST)
+    made = compress([name], [media], quality=quality, limits=archive.Limits(pixels=rivals.MOST))
     item, back = made.items[0], made.back[0]
     same = item.shape == back.shape
     gone = rivals.psnr(item, back) if same else rivals.psnr(item.repeat(3, axis=2), back)

@@ -21,7 +21,7 @@ from genlab.studio.shelf import StudioError
 PNG = "image/png"
 QUALITIES = (1.0, 100.0)
 SMALL = 256 * 256  # pixels up to which a likelihood may exist for pictures of a size
-MOST_LEARNED = 256  # pictures of one file that a model decodes for a visitor: half a minute
+VISITOR = archive.Limits(pictures=512, pixels=24_000_000, learned=128)  # of one file; models take a second for ten
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def compress(
     *,
     model: str | None = None,
     quality: object = None,
-    most: int = 24_000_000,
+    limits: archive.Limits = VISITOR,
     progress: Callable[[], None] | None = None,
 ) -> Compressed:
     """One file of some picture files; without `quality` every pixel comes back.
@@ -76,7 +76,7 @@ def compress(
     Args:
         model: a model of the shelf that shall code (None: whichever makes the file smaller).
         quality: from 0 to 100, for the lossy codecs of the shelf.
-        most: pixels of a picture that are read.
+        limits: of pictures, and of the pixels of each.
         progress: called twice for every picture and model.
 
     Raises:
@@ -84,14 +84,16 @@ def compress(
     """
     if not names or len(names) != len(media):
         raise StudioError("No picture was given: choose one or more files.")
+    if len(names) > limits.pictures:
+        raise StudioError(f"{len(names):,} pictures were given; {limits.pictures:,} are allowed here.")
     items = []
     for name, content in zip(names, media, strict=True):
         try:
-            items.append(pixels.pixels_of(content, most=most))
+            items.append(pixels.pixels_of(content, most=limits.pixels))
         except ValueError as error:
             raise StudioError(f"{name[:60]}: {error}" if len(names) > 1 else str(error)) from None
     wanted = _quality(quality)
-    models = _models(model, items, wanted)
+    models = _models(model, items, wanted) if model or len(items) <= limits.learned else []
     back: list[np.ndarray] = []
 
     def claims(shown: Sequence[np.ndarray]) -> list[bytes]:
@@ -105,14 +107,14 @@ def compress(
 
 
 def decompress(
-    file: bytes, *, most_learned: int | None = MOST_LEARNED, progress: Callable[[], None] | None = None
+    file: bytes, *, limits: archive.Limits = VISITOR, progress: Callable[[], None] | None = None
 ) -> list[Returned]:
     """The pictures of a `.glz` file as PNGs.
 
     Raises:
         ValueError: the file is damaged, or needs a model or weights that are not here; one sentence.
     """
-    held = archive.decode(file, load, most_learned=most_learned, progress=progress)
+    held = archive.decode(file, load, limits=limits, progress=progress)
     note = "" if held.exact else "Single grey levels may differ from what the encoder saw on another machine."
     found = []
     for name, item, claim, coder in zip(held.names, held.items, held.claims, held.coders, strict=True):

@@ -149,6 +149,8 @@ input[type="range"] { min-height: 24px; }
   height: auto !important; }
 .gallery-of-items .caption-label { background: #10161d !important; color: #f2f6f5 !important; border: 0 !important;
   font-size: .74rem !important; padding: 1px 6px !important; max-width: 96%; }
+#opened-pictures .grid-container { grid-template-columns: repeat(auto-fill, minmax(100px, 170px)) !important; }
+#opened-pictures .grid-wrap { min-height: 0; }
 .about p { margin: 2px 0; color: var(--body-text-color-subdued); }
 .note { color: var(--body-text-color-subdued); font-size: .92rem; }
 .note p { margin: 0; }

@@ -1,23 +1,9 @@
-"""A small untrained VAE that codes pictures, and others that do not."""
+"""The little model that the codec's tests share."""
 
 import pytest
-import torch
+from little_vae import vae
 
 from genlab.codec.lossless import Learned
-from genlab.models import build
-
-SMALL = {"shape": (1, 8, 8), "latent": 4, "width": 8, "local": (2, 1)}
-
-
-def vae(seed: int = 0, **changed):
-    """An untrained VAE whose posteriors differ from its prior."""
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        model = build("vae", SMALL | changed).eval().requires_grad_(False)
-        for name, parameter in model.named_parameters():
-            if not name.startswith("leave"):
-                parameter.add_(0.1 * torch.randn_like(parameter))
-    return model
 
 
 @pytest.fixture(scope="session")

@@ -4,9 +4,10 @@ import dataclasses
 
 import numpy as np
 import pytest
-from conftest import vae
+from little_vae import vae
 
 from genlab.codec import archive, classical, lossless
+from genlab.codec.archive import Limits
 from genlab.codec.container import Archive, ContainerError, read, write
 from genlab.codec.lossless import Learned
 
@@ -126,7 +127,11 @@ def test_a_model_of_another_kind_is_one_sentence(by_model):
 def test_nobody_can_ask_for_hours_of_decoding(learned, by_model):
     raw, _ = by_model
     with pytest.raises(ContainerError, match="2 are allowed"):
-        archive.decode(raw, lambda name: learned, most_learned=2)
+        archive.decode(raw, lambda name: learned, limits=Limits(learned=2))
+    with pytest.raises(ContainerError, match="3 pictures; 2 are allowed"):
+        archive.decode(raw, lambda name: learned, limits=Limits(pictures=2))
+    with pytest.raises(ContainerError, match="192 pixels; 100 are allowed"):
+        archive.decode(raw, lambda name: learned, limits=Limits(pixels=100))
 
 
 def test_what_would_not_decode_is_not_written(learned, monkeypatch):

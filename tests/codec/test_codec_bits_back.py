@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from conftest import vae
+from little_vae import vae
 
 from genlab.codec.bits_back import Coder, PayloadError, header_from, header_of, usable
 from genlab.codec.container import ContainerError

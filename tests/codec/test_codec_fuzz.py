@@ -5,9 +5,9 @@ import zlib
 
 import numpy as np
 import pytest
-from conftest import vae
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
+from little_vae import vae
 
 from genlab.codec import archive, classical
 from genlab.codec.bits_back import Coder
@@ -45,7 +45,7 @@ def decode(raw: bytes) -> None:
     """Decode, and check the promise: a sentence, or pixels that match the checksum."""
     told = ""
     try:
-        found = archive.decode(raw, load, most_learned=8)
+        found = archive.decode(raw, load, limits=archive.Limits(learned=8))
     except ValueError as error:
         told = str(error)
     if told:

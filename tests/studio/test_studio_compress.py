@@ -1,6 +1,8 @@
 """Compressing in the studio: a visitor's files come back unmarked, claims only where they hold, bad asks are told."""
 
+import dataclasses
 import io
+import lzma
 
 import numpy as np
 import pytest
@@ -70,7 +72,7 @@ def test_a_model_of_the_shelf_codes_when_it_is_asked_to(coding_shelf, monkeypatc
         assert np.array_equal(pixels(p.media), pixels(given))
     assert compress(["a"], items[:1]).coders == made.coders[:1]  # found by its shape alone
     with pytest.raises(ValueError, match="2 are allowed"):
-        decompress(made.file, most_learned=2)
+        decompress(made.file, limits=archive.Limits(learned=2))
     import shutil
 
     shutil.rmtree(coding_shelf / "vae-coding")
@@ -137,6 +139,73 @@ def test_bad_asks_are_one_sentence(asked, sentence):
     with pytest.raises(ValueError, match=sentence) as told:
         compress(**({"names": ["a"], "media": [picture()]} | asked))
     assert str(told.value).endswith(".")
+
+
+def test_nobody_fills_the_house():
+    with pytest.raises(ValueError, match="513 pictures were given; 512 are allowed"):
+        compress(["a"] * 513, [picture()] * 513)
+    file = archive.encode(["a"] * 513, [np.zeros((1, 1, 1), np.uint8)] * 513)
+    with pytest.raises(ValueError, match="513 pictures; 512 are allowed"):
+        decompress(file)
+
+
+class Halver:
+    """A stand-in for a lossy codec: keeps the upper bits."""
+
+    qualities = (1.0, 100.0)
+
+    def compress(self, pixels, *, quality):
+        return bytes([0, *pixels.shape[:2]]) + lzma.compress((pixels // 32 * 32).tobytes())
+
+    def decompress(self, payload):
+        return np.frombuffer(lzma.decompress(payload[3:]), np.uint8).reshape(payload[1], payload[2], 3)
+
+
+@pytest.fixture
+def with_loss(monkeypatch):
+    """A shelf with a lossy codec on it."""
+    from genlab.codec.lossless import Learned
+    from genlab.studio import compress as studio
+
+    entry = dataclasses.replace(shelf.entry("gan-small"), name="halver")
+    monkeypatch.setattr(studio, "codecs", lambda: [entry])
+    real = studio.load
+    monkeypatch.setattr(
+        studio, "load", lambda name: Learned(name, "ef" * 32, Halver()) if name == "halver" else real(name)
+    )
+
+
+@pytest.mark.parametrize("aim", AIMS)
+def test_a_lossy_codec_is_compared_too(with_loss, aim):
+    for item in (photograph(), photograph()[..., 0]):
+        file = io.BytesIO()
+        Image.fromarray(item).save(file, "PNG")
+        found = compare.compare("x.png", file.getvalue(), quality=40, aim=aim)
+        assert found.ours.setting == "halver, quality 40"
+        assert 20 < found.ours.psnr < 40
+        lossy = [c for c in found.others if c.file]
+        if aim == AIMS[0]:
+            assert all(c.size <= found.ours.size for c in lossy)
+        else:
+            assert all(c.psnr >= found.ours.psnr for c in lossy)
+        before, after, residual, _ = compare.views(found, compare.OURS)
+        assert pixels(before).shape == pixels(after).shape
+        assert pixels(residual).any()
+        (back,) = decompress(found.made.file)
+        assert np.array_equal(back.item, found.made.back[0])
+        assert back.sealed is None
+
+
+def test_a_lossy_copy_of_our_own_is_sealed_as_one(with_loss):
+    made = generate("gan-small", seed=5, count=1).pictures[0]
+    file = compress(["made.png"], [made.media], quality=40).file
+    if not any(s.kind == "lossy" for s in read(file).streams):
+        pytest.skip("the stand-in is no smaller here")
+    (back,) = decompress(file)
+    assert back.sealed.claim.action == "compress"
+    assert back.sealed.claim.inputs["made by"] == "generate"
+    assert back.sealed.claim.knobs["quality"] == 40
+    assert verify(back.media).verdict == "made here"
 
 
 def photograph() -> np.ndarray:
