@@ -5,13 +5,17 @@ from typing import Any
 from torch import nn
 
 from genlab.models.gan import GAN
+from genlab.models.item_codec import ItemCodec
 from genlab.models.judge import Judge
+from genlab.models.photo_codec import PhotoCodec
 from genlab.models.vae import VAE
 
 FAMILIES: dict[str, type[nn.Module]] = {
     "vae": VAE,
     "gan": GAN,
     "judge": Judge,
+    "photo-codec": PhotoCodec,
+    "item-codec": ItemCodec,
 }
 
 
