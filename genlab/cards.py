@@ -16,7 +16,7 @@ from typing import Any
 
 from genlab import checkpoint
 from genlab.card_text import PLACEHOLDER, TYPED, about, duration, filled, interval, number, section, spoken
-from genlab.data import fashion, portraits, professions
+from genlab.data import fashion, photograph_tiles, portraits, professions
 from genlab.models import FAMILIES
 
 LICENCE = "apache-2.0"
@@ -39,7 +39,7 @@ SPDX = frozenset({
     "apache-2.0", "mit", "isc", "bsd-2-clause", "bsd-3-clause", "mpl-2.0", "gpl-2.0", "gpl-3.0", "lgpl-3.0",
     "cc0-1.0", "cc-by-3.0", "cc-by-4.0", "cc-by-sa-3.0", "cc-by-sa-4.0", "cc-by-nc-4.0", "cc-by-nc-sa-4.0", "unlicense",
 })  # fmt: skip
-TASKS = ("unconditional-image-generation", "image-classification")
+TASKS = ("unconditional-image-generation", "image-classification", "image-to-image")
 # The figures that stand for a model where there is room for a few; each model shows those it has.
 HEADLINES = (
     "test_accuracy",
@@ -55,6 +55,8 @@ HEADLINES = (
     "recall",
     "taught_by_samples",
     "drawings_covered",
+    "bits_against_jpeg",
+    "archive_psnr",
     "near_copies",
 )
 FIGURES = re.compile(r"(<!-- figures[^>]*-->\n).*?(<!-- end of figures -->)", re.DOTALL)
@@ -67,6 +69,7 @@ BY_JUDGE = (
     "Distances use the features of `judge-{kind}`, this project's own classifier: they are named {Kind}-FID and "
     "cannot be compared with distances taken by another network."
 )
+BY_BYTES = "Bits are those of whole files, pictures are compared pixel by pixel, and the interval is over photographs."
 BY_NEIGHBOUR = "Classes, groups and copies are read off the nearest training drawing, in pixels."
 
 
@@ -96,6 +99,11 @@ SOURCES = {
     "portraits-biased": Source("Drawn portraits, a deliberately biased mix", portraits.DRAWN_BY, DRAWN,
                                portraits.CAVEATS),
     "portraits-balanced": Source("Drawn portraits, a balanced mix", portraits.DRAWN_BY, DRAWN, portraits.CAVEATS),
+    "photograph-tiles": Source(
+        "Photographs of desktop wallpapers", "https://invent.kde.org/plasma/plasma-workspace-wallpapers",
+        "colour photographs of other packages (Lomiri wallpapers, scikit-image, scikit-learn), reduced to 768 pixels",
+        photograph_tiles.CAVEATS, knobs="", distances=BY_BYTES,
+    ),
     "professions": Source("People at work, emoji", professions.DRAWN_BY, "the 30 drawings of two professions that were "
                           "never trained on", professions.CAVEATS, distances=BY_NEIGHBOUR),
 }  # fmt: skip
@@ -204,7 +212,8 @@ def front_matter(config: dict[str, Any]) -> str:
     from huggingface_hub import EvalResult, ModelCardData
 
     family, source = config["recipe"]["family"], SOURCES[config["recipe"]["data"]]
-    task = TASKS[0] if hasattr(FAMILIES[family], "sample") else TASKS[1]
+    kind = FAMILIES[family]
+    task = TASKS[0] if hasattr(kind, "sample") else TASKS[1] if hasattr(kind, "logits") else TASKS[2]
     results = [
         EvalResult(
             task_type=task,

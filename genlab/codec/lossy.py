@@ -10,6 +10,7 @@ they look, so that no seam is left.
 
 import copy
 import functools
+import math
 import struct
 from dataclasses import dataclass
 
@@ -19,12 +20,27 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from genlab.codec.exact import exact_gains, exact_layers, to_grid
-from genlab.codec.tables import DAMAGED, Reader, Writer, checked, indices, read_varint, varint, with_check
+from genlab.codec.tables import (
+    DAMAGED,
+    TABLES,
+    Reader,
+    Writer,
+    checked,
+    indices,
+    read_varint,
+    scales,
+    steps,
+    varint,
+    with_check,
+)
 from genlab.models.photo_codec import STRIDE, PhotoCodec, checkerboard
+from genlab.models.rates import off_centre
 
 TILE = 1024  # pixels; a multiple of 64
 LONGEST, LARGEST = 65_535, 2**27  # pixels of a side, of a picture
 QUALITIES = (1.0, 100.0)
+CENTRES = off_centre(torch.ones(TABLES), torch.from_numpy(np.log(scales()))).numpy()  # of what is rounded to 1, less 1
+THRIFT = 0.5  # how far savings count that the context of later latents does not know of
 HEADER = struct.Struct("<BH")  # version, quality in hundredths
 VERSION = 1
 
@@ -194,9 +210,24 @@ class Writing:
 
     def __call__(self, name: str, mean: Tensor, index: np.ndarray, places: np.ndarray) -> Tensor:
         apart = (self.wanted[name] - mean).numpy()[0][:, places]
-        values = np.where(index > 0, np.rint(apart), 0).astype(np.int64)
+        values = np.where(index > 0, np.rint(apart), 0).astype(np.int64) if name == "hyper" else thrifty(apart, index)
         self.writer.put(values.ravel(), index.ravel())
         return torch.from_numpy(values.astype(np.float64))
+
+
+def thrifty(apart: np.ndarray, index: np.ndarray) -> np.ndarray:
+    """Whole numbers for latents `apart` from their means: one nearer to 0 where that saves more than it harms.
+
+    At the best step D of a quantiser a squared error of e**2 D**2 costs 12 / (2 ln 2) e**2 bits.
+    """
+    nearest, far = np.rint(apart), np.abs(apart)
+    size = np.abs(nearest)
+    saved = THRIFT * steps()[index, (size > 1).astype(np.int8)]
+    there = size + CENTRES[index]
+    lower = np.where(size > 1, there - 1, 0)
+    harm = 12 / (2 * math.log(2)) * (np.square(far - lower) - np.square(far - there))
+    size = np.where((size > 0) & (harm < saved), size - 1, size)
+    return np.where(index > 0, np.copysign(size, nearest), 0).astype(np.int64)
 
 
 class Reading:
@@ -219,35 +250,36 @@ def walk(whole: PhotoCodec, rates: Rates, visit, height: int, width: int) -> tup
         height, width: of the coarse latents.
 
     Returns:
-        Coarse (1, coarse, height, width) and fine (1, fine, 2 height, 2 width) latents as decoded, gains still in them.
+        Coarse (1, coarse, height, width) and fine (1, fine, 2 height, 2 width) latents to show, gains still in them.
     """
 
-    def go(name, mean, log_scale, places, got):
+    def go(name, mean, log_scale, places, got, shown):
         index = indices(log_scale.numpy()[0][:, places])
-        values = visit(name, mean, index, places)
-        where = torch.from_numpy(places)
+        values, where = visit(name, mean, index, places), torch.from_numpy(places)
         got[0][:, where] = mean[0][:, where] + values
+        shown[0][:, where] = got[0][:, where] + values.sign() * torch.from_numpy(CENTRES[index])
 
     def both(name, first, second, low, high, h, w):
         unit, base = rates.unit[:, low:high], rates.base[:, low:high]
-        got = torch.zeros(1, high - low, h, w, dtype=torch.float64)
+        got, shown = (torch.zeros(1, high - low, h, w, dtype=torch.float64) for _ in range(2))
         even = checkerboard(got)[0, 0].bool().numpy()
         for places in (even, ~even):
             known = to_grid((got / unit).clamp(-16, 16))
             mean, scale = (first if places is even else second(known)).chunk(2, 1)
             if places.any():
-                go(name, mean * unit, base + scale, places, got)
-        return got
+                go(name, mean * unit, base + scale, places, got, shown)
+        return got, shown
 
     c, rows, columns = whole.coarse, -(-height // 4), -(-width // 4)
     z = torch.zeros(1, rates.hyper_mean.shape[1], rows, columns, dtype=torch.float64)
     all_of_them = np.ones((rows, columns), bool)
-    go("hyper", rates.hyper_mean.expand_as(z), rates.hyper_scale.expand_as(z), all_of_them, z)
+    go("hyper", rates.hyper_mean.expand_as(z), rates.hyper_scale.expand_as(z), all_of_them, z, z.clone())
     h = whole.hyper_decode(to_grid(z), rates.level)[:, :, :height, :width]
-    coarse = both("coarse", whole.coarse_first(h), lambda k: whole.coarse_second(h, k), 0, c, height, width)
+    coarse, shown_coarse = both(
+        "coarse", whole.coarse_first(h), lambda k: whole.coarse_second(h, k), 0, c, height, width
+    )
     known = to_grid((coarse / rates.unit[:, :c]).clamp(-16, 16))
     g = whole.fine_features(h, known)
-    fine = both(
-        "fine", whole.fine_first(g), lambda k: whole.fine_second(g, k), c, c + whole.fine, 2 * height, 2 * width
-    )
-    return coarse, fine
+    first, second = whole.fine_first(g), functools.partial(whole.fine_second, g)
+    _, shown_fine = both("fine", first, second, c, c + whole.fine, 2 * height, 2 * width)
+    return shown_coarse, shown_fine

@@ -80,10 +80,8 @@ def frequencies(index: int) -> np.ndarray:
     def above(x: float) -> float:
         return 1 / (1 + math.exp(x / scale))
 
-    half = [above(j - 0.5) - above(j + 0.5) for j in range(1, end + 1)]
-    spare = TOTAL - 2 * (end + 1)  # one for each symbol whatever its probability
-    tail = [1 + math.floor(p * spare) for p in half]
-    escape = 1 + math.floor(2 * above(end + 0.5) * spare)
+    tail = [max(1, round(TOTAL * (above(j - 0.5) - above(j + 0.5)))) for j in range(1, end + 1)]
+    escape = max(1, round(2 * TOTAL * above(end + 0.5)))
     table = np.array([*reversed(tail), TOTAL - 2 * sum(tail) - escape, *tail, escape], np.int64)
     table.setflags(write=False)
     return table
@@ -96,16 +94,33 @@ def _model(index: int):
     return constriction.stream.model.Categorical(frequencies(index) / TOTAL, perfect=False)
 
 
-def cost(values: np.ndarray, index: np.ndarray) -> float:
-    """Bits that the numbers cost under their tables, an escape's own bytes included."""
-    bits = 0.0
+def cost(values: np.ndarray, index: np.ndarray) -> np.ndarray:
+    """Bits that each number costs under its table, an escape's own bytes included; float64, the same shape."""
+    bits = np.zeros(values.shape)
     for k in np.unique(index[index > 0]):
-        found, end = values[index == k], reach(int(k))
+        here, end = index == k, reach(int(k))
+        found = values[here]
         outside = np.abs(found) > end
         symbols = np.where(outside, 2 * end + 1, found + end)
-        bits += float((math.log2(TOTAL) - np.log2(frequencies(int(k))))[symbols].sum())
-        bits += sum(8 * len(varint(_unsigned(int(v)))) for v in found[outside])
+        part = (math.log2(TOTAL) - np.log2(frequencies(int(k))))[symbols]
+        part[outside] += [8 * len(varint(_unsigned(int(v)))) for v in found[outside]]
+        bits[here] = part
     return bits
+
+
+@functools.cache
+def scales() -> np.ndarray:
+    """The logistic scale of every table, float64 (TABLES,)."""
+    return np.exp(LOG_LEAST + np.arange(TABLES) * LOG_STEP)
+
+
+@functools.cache
+def steps() -> np.ndarray:
+    """What 1 costs above 0, and every further step above the one before, in bits: (TABLES, 2)."""
+    s = scales()
+    zero = np.log(np.tanh(0.25 / s))
+    first = np.log1p(np.exp(-0.5 / s)) + np.log1p(np.exp(-1.5 / s)) + 0.5 / s - np.log(-np.expm1(-1 / s)) + zero
+    return np.stack([first, 1 / s], axis=1) / math.log(2)
 
 
 class Writer:

@@ -143,7 +143,7 @@ def test_pictures(side: int) -> list[tuple[str, np.ndarray]]:
     from PIL import Image
 
     found, large = [], []
-    for path in _test_files():
+    for path in test_files():
         with Image.open(path, formats=["JPEG", "PNG"]) as image:
             whole = image.convert("RGB")
         if max(whole.size) > 4000:
@@ -170,7 +170,8 @@ def _square(whole, left: int, top: int, cut: int, side: int) -> np.ndarray:
     return np.asarray(part.resize((side, side), Image.Resampling.LANCZOS))
 
 
-def _test_files() -> list[Path]:
+def test_files() -> list[Path]:
+    """The photographs nobody trains on, whole."""
     import skimage
     import sklearn.datasets
 

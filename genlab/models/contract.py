@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -74,11 +75,47 @@ class Classifier(Protocol):
     def features(self, images: Images) -> Tensor: ...
 
 
+@runtime_checkable
+class Codec(Protocol):
+    """Codes pictures of any size with a loss: bytes that alone decide what comes back.
+
+    `qualities` are the lowest and the highest quality that may be asked for. `decompress` raises ValueError, in one
+    sentence, on bytes that it did not write.
+    """
+
+    qualities: tuple[float, float]
+
+    def compress(self, pixels: np.ndarray, *, quality: float) -> bytes:
+        """uint8 (h, w, 3) as a payload."""
+
+    def decompress(self, payload: bytes) -> np.ndarray:
+        """uint8 (h, w, 3)."""
+
+
+@runtime_checkable
+class ItemsCodec(Protocol):
+    """Codes many items of its one shape with a loss, in one archive.
+
+    `qualities` as in `Codec`. `decompress_items` raises ValueError, in one sentence, on bytes that it did not write.
+    """
+
+    shape: tuple[int, ...]
+    qualities: tuple[float, float]
+
+    def compress_items(self, items: np.ndarray, *, quality: float) -> bytes:
+        """uint8 (n, c, h, w) as a payload."""
+
+    def decompress_items(self, payload: bytes) -> np.ndarray:
+        """uint8 (n, c, h, w)."""
+
+
 CAPABILITIES = {
     "generate": Generator,
     "autoencode": Autoencoder,
     "likelihood": Likelihood,
     "classify": Classifier,
+    "compress": Codec,
+    "compress-items": ItemsCodec,
 }
 
 

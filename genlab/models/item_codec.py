@@ -9,6 +9,7 @@ autoregression (Minnen, Balle and Toderici 2018) costs no time.
 
 import math
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -49,7 +50,7 @@ class ItemCodec(nn.Module):
         if height % SQUARE or across % SQUARE:
             raise ValueError(f"Sides must be a multiple of {SQUARE}; {height} x {across} was given.")
         self.shape, self.latents, self.levels, self.weights = tuple(shape), latents, levels, weights
-        self.grid = height // SQUARE, across // SQUARE
+        self.grid, self.qualities = (height // SQUARE, across // SQUARE), (1.0, 100.0)
         places, w, pixels = math.prod(self.grid), width, channels * SQUARE**2
         self.analysis = nn.Sequential(
             nn.PixelUnshuffle(SQUARE), nn.Conv2d(pixels, w, 3, padding=1), *(Mix(w, 7) for _ in range(blocks[0])),
@@ -101,6 +102,18 @@ class ItemCodec(nn.Module):
     def weight(self, level: float) -> float:
         """What a squared error costs at a level in [0, levels - 1]."""
         return geometric(self.weights, level, self.levels)
+
+    def compress_items(self, items: np.ndarray, *, quality: float) -> bytes:
+        """Items uint8 (n, c, h, w) as one archive."""
+        from genlab.codec import items as archives
+
+        return archives.encode(self, items, quality)
+
+    def decompress_items(self, payload: bytes) -> np.ndarray:
+        """The items of an archive; ValueError where it is damaged."""
+        from genlab.codec import items as archives
+
+        return archives.decode(self, payload)
 
     def analyse(self, images: Images) -> Tensor:
         """Latents (n, latents, h/4, w/4), before gains."""

@@ -82,7 +82,7 @@ class Descent:
         network: the module that learns.
         loss: (batch, fraction) -> (scalar to descend, scalars to report).
         lr: the highest learning rate; its course is `schedule`.
-        slow: parameters that start near where they should end: they take 4 % of the rate.
+        slow: parameters that start near where they should end: they take a tenth of the rate.
     """
 
     def __init__(
@@ -104,7 +104,7 @@ class Descent:
         plain = [p for p in parameters if p.ndim <= 1]
         groups = [{"params": decayed, "weight_decay": weight_decay}, {"params": plain, "weight_decay": 0.0}]
         if slow:
-            groups.append({"params": list(slow), "weight_decay": 0.0, "part": 0.04})
+            groups.append({"params": list(slow), "weight_decay": 0.0, "part": 0.1})
         self.optimiser = torch.optim.AdamW(groups, lr=lr, betas=betas, fused=True)
 
     def __call__(self, batch, fraction: float) -> dict[str, Tensor]:

@@ -12,13 +12,25 @@ straight-through gradients for the picture and uniform noise for the rate (Minne
 
 import math
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from genlab.models.contract import Batch, Images
 from genlab.models.layers import Descent
-from genlab.models.rates import Mix, along, dct, geometric, leaky, level_input, logistic_bits, rounded, spread_levels
+from genlab.models.rates import (
+    Mix,
+    along,
+    dct,
+    geometric,
+    leaky,
+    level_input,
+    logistic_bits,
+    off_centre,
+    rounded,
+    spread_levels,
+)
 
 COLOURS = torch.tensor([[1.0, 1.0, 1.0], [1.0, 0.0, -1.0], [1.0, -2.0, 1.0]], dtype=torch.float64)
 LUMA, CHROMA = 0.4, (0.09, 0.07)  # deviation of a DCT coefficient of frequency 1, as 1 / frequency ** 1.15
@@ -89,6 +101,7 @@ class PhotoCodec(nn.Module):
         if not 1 <= merged < channels <= 192:
             raise ValueError(f"channels is 2 to 192 and merged below it; {channels} and {merged} were given.")
         self.channels, self.merged, self.levels, self.weights, self.crop = channels, merged, levels, weights, crop
+        self.shape, self.qualities = (3, crop, crop), (1.0, 100.0)  # of what it learns from; it codes any size
         self.coarse, self.fine = 4 * merged, channels - merged
         self.sight = STRIDE * (-(-(4 + 2 * BLOCK * max(blocks)) // STRIDE) + 1)  # pixels beyond which nothing is seen
         basis, where = filters(channels)
@@ -127,6 +140,20 @@ class PhotoCodec(nn.Module):
         for head in (self.first_half, self.second_half, self.first_fine, self.second_fine):
             nn.init.normal_(head[-1].weight, std=1e-3)
             nn.init.zeros_(head[-1].bias)
+
+    # ---- capabilities
+
+    def compress(self, pixels: np.ndarray, *, quality: float) -> bytes:
+        """A picture uint8 (h, w, 3) of any size as bytes that decode with the same weights."""
+        from genlab.codec import lossy
+
+        return lossy.encode(self, pixels, quality)
+
+    def decompress(self, payload: bytes) -> np.ndarray:
+        """The picture, uint8 (h, w, 3); ValueError where the bytes are damaged."""
+        from genlab.codec import lossy
+
+        return lossy.decode(self, payload)
 
     # ---- transforms
 
@@ -256,15 +283,19 @@ class PhotoCodec(nn.Module):
             known = (rounded(y - early) + early) * mask / unit
             mean, scale = torch.where(mask > 0, first, second(known.clamp(-16, 16))).chunk(2, 1)
             apart = y - mean * unit
-            cost = logistic_bits(apart + torch.rand_like(y) - 0.5, base + scale)
-            return y + (apart.round() - apart).detach(), cost.sum((1, 2, 3))
+            scale = base + scale
+            cost = logistic_bits(apart + torch.rand_like(y) - 0.5, scale)
+            got = y + (apart.round() - apart).detach()
+            return got, got + off_centre(apart.round(), scale).detach(), cost.sum((1, 2, 3))
 
-        got, cost = both(scaled[0], self.coarse_first(h), lambda k: self.coarse_second(h, k), unit[:, :c], base[:, :c])
+        got, shown, cost = both(
+            scaled[0], self.coarse_first(h), lambda k: self.coarse_second(h, k), unit[:, :c], base[:, :c]
+        )
         g = self.fine_features(h, (got / unit[:, :c]).clamp(-16, 16))
-        got_fine, cost_fine = both(
+        _, shown_fine, cost_fine = both(
             scaled[1], self.fine_first(g), lambda k: self.fine_second(g, k), unit[:, c:], base[:, c:]
         )
-        pictures = self.synthesise(got * back[:, :c], got_fine * back[:, c:])
+        pictures = self.synthesise(shown * back[:, :c], shown_fine * back[:, c:])
         return pictures, bits + cost + cost_fine
 
 

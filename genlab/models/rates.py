@@ -52,6 +52,15 @@ def logistic_bits(x: Tensor, log_scale: Tensor) -> Tensor:
     return nats / math.log(2)
 
 
+def off_centre(values: Tensor, log_scale: Tensor) -> Tensor:
+    """How far the mean of what is rounded to a whole number lies from it, towards 0, in the tail of a logistic.
+
+    That tail falls like exp(-x / s): its mean over a unit interval is s - 1 / (exp(1 / s) - 1) from the near end.
+    """
+    scale = log_scale.clamp(LOG_LEAST, LOG_LEAST + LOG_STEP * (TABLES - 1)).exp()
+    return values.sign() * (scale - 1 / torch.expm1(1 / scale) - 0.5)
+
+
 class Bounded(torch.autograd.Function):
     """Clamp whose gradient still passes outside where descending it leads back in."""
 

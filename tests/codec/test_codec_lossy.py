@@ -63,7 +63,7 @@ def test_the_same_numbers_come_back_under_the_same_tables_and_cost_what_they_say
     for (values, index), (back, again) in zip(written, seen, strict=True):
         assert np.array_equal(values, back)
         assert np.array_equal(index, again)
-    bits = sum(tables.cost(values, index) for values, index in written)
+    bits = sum(tables.cost(values, index).sum() for values, index in written)
     assert abs(8 * len(raw) - bits) <= 0.01 * bits + 160
 
 

@@ -15,7 +15,7 @@ def pictures(tmp_path, monkeypatch):
     files = [tmp_path / "a.png", tmp_path / "b.png"]
     for file in files:
         Image.fromarray(pixels).save(file)
-    monkeypatch.setattr(photographs, "_test_files", lambda: files)
+    monkeypatch.setattr(photographs, "test_files", lambda: files)
     photographs.load.cache_clear()
     yield files
     photographs.load.cache_clear()
