@@ -12,6 +12,7 @@ import copy
 import functools
 import math
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +27,7 @@ from genlab.codec.tables import (
     Reader,
     Writer,
     checked,
+    cost,
     indices,
     read_varint,
     scales,
@@ -98,24 +100,39 @@ def encode(model: PhotoCodec, pixels: np.ndarray, quality: float) -> bytes:
     if not QUALITIES[0] <= quality <= QUALITIES[1]:
         raise ValueError(f"Quality is a number from 1 to 100; {quality!r} was given.")
     hundredths = round(quality * 100)
-    whole, device = exact(model), next(model.parameters()).device
-    rates = Rates.of(whole, hundredths)
     parts = [HEADER.pack(VERSION, hundredths), varint(height), varint(width)]
-    halo = model.sight
-    for top, left, bottom, right in tiles(height, width):
+    for _, writing in _written(model, pixels, hundredths, measured=False):
+        parts.append(writing.writer.finish())
+    return with_check(b"".join(parts))
+
+
+def spent(model: PhotoCodec, pixels: np.ndarray, quality: float) -> np.ndarray:
+    """Where the bits of `encode` go: those of each square of 16 pixels, float64 (h/16, w/16), rounded up."""
+    found = np.zeros([-(-side // STRIDE) for side in pixels.shape[:2]])
+    for (top, left, _, _), writing in _written(model, pixels, round(quality * 100), measured=True):
+        part = writing.bits
+        found[top // STRIDE :, left // STRIDE :][: part.shape[0], : part.shape[1]] = part
+    return found
+
+
+def _written(
+    model: PhotoCodec, pixels: np.ndarray, hundredths: int, *, measured: bool
+) -> Iterator[tuple[tuple[int, ...], "Writing"]]:
+    """Every tile with what was written for it."""
+    whole, device, halo = exact(model), next(model.parameters()).device, model.sight
+    rates = Rates.of(whole, hundredths)
+    for top, left, bottom, right in tiles(*pixels.shape[:2]):
         rows, columns = (slice(max(0, start - halo), stop + halo) for start, stop in ((top, bottom), (left, right)))
-        part = padded(pixels[rows, columns])
-        images = torch.from_numpy(part).permute(2, 0, 1)[None].to(device).float() / 255
+        images = torch.from_numpy(padded(pixels[rows, columns])).permute(2, 0, 1)[None].to(device).float() / 255
         with torch.no_grad():
             coarse, fine = model.analyse(images)
         a, b = (top - rows.start) // STRIDE, (left - columns.start) // STRIDE
         h, w = -(-(bottom - top) // STRIDE), -(-(right - left) // STRIDE)
         coarse = coarse[:, :, a : a + h, b : b + w].cpu().double()
         fine = fine[:, :, 2 * a : 2 * (a + h), 2 * b : 2 * (b + w)].cpu().double()
-        writer = Writer()
-        walk(whole, rates, Writing(writer, whole, rates, coarse, fine), h, w)
-        parts.append(writer.finish())
-    return with_check(b"".join(parts))
+        writing = Writing(Writer(), whole, rates, coarse, fine, measured=measured)
+        walk(whole, rates, writing, h, w)
+        yield (top, left, bottom, right), writing
 
 
 def decode(model: PhotoCodec, payload: bytes) -> np.ndarray:
@@ -193,15 +210,17 @@ def padded(pixels: np.ndarray) -> np.ndarray:
 
 
 class Writing:
-    """Rounds latents and hands them to a Writer, in the order of `walk`."""
+    """Rounds latents and hands them to a Writer, in the order of `walk`; `bits`, if measured, is what each coarse place cost."""
 
-    def __init__(self, writer: Writer, whole: PhotoCodec, rates: Rates, coarse: Tensor, fine: Tensor):
+    def __init__(
+        self, writer: Writer, whole: PhotoCodec, rates: Rates, coarse: Tensor, fine: Tensor, *, measured: bool
+    ):
         spreads, c = whole.spread[None, :, None, None], whole.coarse
         low, high = coarse / spreads[:, :c], fine / spreads[:, c:]
         bottom, right = (-side % 4 for side in low.shape[2:])
         low = F.pad(low, (0, right, 0, bottom), mode="replicate")
         high = F.pad(high, (0, 2 * right, 0, 2 * bottom), mode="replicate")
-        self.writer = writer
+        self.writer, self.measured, self.bits = writer, measured, np.zeros(coarse.shape[2:])
         self.wanted = {
             "hyper": whole.hyper_encode(low, high, rates.level),
             "coarse": coarse * rates.gain[:, :c],
@@ -212,7 +231,18 @@ class Writing:
         apart = (self.wanted[name] - mean).numpy()[0][:, places]
         values = np.where(index > 0, np.rint(apart), 0).astype(np.int64) if name == "hyper" else thrifty(apart, index)
         self.writer.put(values.ravel(), index.ravel())
+        if self.measured:
+            self._pay(name, cost(values, index), places)
         return torch.from_numpy(values.astype(np.float64))
+
+    def _pay(self, name: str, bits: np.ndarray, places: np.ndarray) -> None:
+        paid, (rows, columns) = np.zeros(places.shape), self.bits.shape
+        paid[places] = bits.sum(0)
+        if name == "hyper":
+            paid = paid.repeat(4, 0).repeat(4, 1)[:rows, :columns] / 16
+        elif name == "fine":
+            paid = paid.reshape(rows, 2, columns, 2).sum((1, 3))
+        self.bits += paid
 
 
 def thrifty(apart: np.ndarray, index: np.ndarray) -> np.ndarray:

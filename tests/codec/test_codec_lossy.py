@@ -76,6 +76,16 @@ def test_any_size(model, height, width):
     assert decoded.dtype == np.uint8
 
 
+def test_where_the_bits_go_adds_up_and_follows_the_detail(model, monkeypatch):
+    monkeypatch.setattr(lossy, "TILE", 64)
+    pixels = picture(128, 192, noise=0)
+    pixels[:, 96:] = picture(128, 96, noise=40)
+    found, raw = lossy.spent(model, pixels, 80), lossy.encode(model, pixels, 80)
+    assert found.shape == (8, 12)
+    assert found.sum() == pytest.approx(8 * len(raw), rel=0.03)
+    assert found[:, 6:].sum() > 2 * found[:, :6].sum()
+
+
 def test_an_untrained_model_is_a_transform_codec_already():
     """Before training the transforms are the DCT: finer steps, nearer pictures, all but the cut frequencies."""
     model, pixels = PhotoCodec(channels=192, merged=32, width=8).eval().requires_grad_(False), picture(96, 96, noise=1)
