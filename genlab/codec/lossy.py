@@ -10,7 +10,6 @@ they look, so that no seam is left.
 
 import copy
 import functools
-import math
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,28 +20,23 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from genlab.codec.exact import exact_gains, exact_layers, to_grid
+from genlab.codec.rounding import CENTRES, thrifty
 from genlab.codec.tables import (
     DAMAGED,
-    TABLES,
     Reader,
     Writer,
     checked,
     cost,
     indices,
     read_varint,
-    scales,
-    steps,
     varint,
     with_check,
 )
 from genlab.models.photo_codec import STRIDE, PhotoCodec, checkerboard
-from genlab.models.rates import off_centre
 
 TILE = 1024  # pixels; a multiple of 64
 LONGEST, LARGEST = 65_535, 2**27  # pixels of a side, of a picture
 QUALITIES = (1.0, 100.0)
-CENTRES = off_centre(torch.ones(TABLES), torch.from_numpy(np.log(scales()))).numpy()  # of what is rounded to 1, less 1
-THRIFT = 0.5  # how far savings count that the context of later latents does not know of
 HEADER = struct.Struct("<BH")  # version, quality in hundredths
 VERSION = 1
 
@@ -130,7 +124,7 @@ def _written(
         h, w = -(-(bottom - top) // STRIDE), -(-(right - left) // STRIDE)
         coarse = coarse[:, :, a : a + h, b : b + w].cpu().double()
         fine = fine[:, :, 2 * a : 2 * (a + h), 2 * b : 2 * (b + w)].cpu().double()
-        writing = Writing(Writer(), whole, rates, coarse, fine, measured=measured)
+        writing = Writing(whole, rates, coarse, fine, measured=measured)
         walk(whole, rates, writing, h, w)
         yield (top, left, bottom, right), writing
 
@@ -210,17 +204,15 @@ def padded(pixels: np.ndarray) -> np.ndarray:
 
 
 class Writing:
-    """Rounds latents and hands them to a Writer, in the order of `walk`; `bits`, if measured, is what each coarse place cost."""
+    """Rounds latents and hands them to a Writer, in the order of `walk`; if measured, notes what each place cost."""
 
-    def __init__(
-        self, writer: Writer, whole: PhotoCodec, rates: Rates, coarse: Tensor, fine: Tensor, *, measured: bool
-    ):
+    def __init__(self, whole: PhotoCodec, rates: Rates, coarse: Tensor, fine: Tensor, *, measured: bool):
         spreads, c = whole.spread[None, :, None, None], whole.coarse
         low, high = coarse / spreads[:, :c], fine / spreads[:, c:]
         bottom, right = (-side % 4 for side in low.shape[2:])
         low = F.pad(low, (0, right, 0, bottom), mode="replicate")
         high = F.pad(high, (0, 2 * right, 0, 2 * bottom), mode="replicate")
-        self.writer, self.measured, self.bits = writer, measured, np.zeros(coarse.shape[2:])
+        self.writer, self.measured, self.bits = Writer(), measured, np.zeros(coarse.shape[2:])
         self.wanted = {
             "hyper": whole.hyper_encode(low, high, rates.level),
             "coarse": coarse * rates.gain[:, :c],
@@ -229,7 +221,11 @@ class Writing:
 
     def __call__(self, name: str, mean: Tensor, index: np.ndarray, places: np.ndarray) -> Tensor:
         apart = (self.wanted[name] - mean).numpy()[0][:, places]
-        values = np.where(index > 0, np.rint(apart), 0).astype(np.int64) if name == "hyper" else thrifty(apart, index)
+        values = (
+            np.where(index > 0, np.rint(apart), 0).astype(np.int64)
+            if name == "hyper"
+            else thrifty(apart, index, CENTRES)
+        )
         self.writer.put(values.ravel(), index.ravel())
         if self.measured:
             self._pay(name, cost(values, index), places)
@@ -243,21 +239,6 @@ class Writing:
         elif name == "fine":
             paid = paid.reshape(rows, 2, columns, 2).sum((1, 3))
         self.bits += paid
-
-
-def thrifty(apart: np.ndarray, index: np.ndarray) -> np.ndarray:
-    """Whole numbers for latents `apart` from their means: one nearer to 0 where that saves more than it harms.
-
-    At the best step D of a quantiser a squared error of e**2 D**2 costs 12 / (2 ln 2) e**2 bits.
-    """
-    nearest, far = np.rint(apart), np.abs(apart)
-    size = np.abs(nearest)
-    saved = THRIFT * steps()[index, (size > 1).astype(np.int8)]
-    there = size + CENTRES[index]
-    lower = np.where(size > 1, there - 1, 0)
-    harm = 12 / (2 * math.log(2)) * (np.square(far - lower) - np.square(far - there))
-    size = np.where((size > 0) & (harm < saved), size - 1, size)
-    return np.where(index > 0, np.copysign(size, nearest), 0).astype(np.int64)
 
 
 class Reading:
