@@ -37,13 +37,13 @@ from genlab.studio import shelf
 
 RESULTS = Path(__file__).resolve().parent / "results" / "photo_codec.json"
 NAME, SIDE = "photo-codec", 768
-OURS = (1, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100)
-OTHERS = {"JPEG": (5, 10, 15, 20, 30, 40, 50, 60, 70, 80, 85, 90, 93, 95), "WebP": (1, 5, 15, 30, 50, 65, 80, 90, 95),
-          "AVIF": (10, 20, 30, 40, 50, 60, 70, 80, 88)}  # fmt: skip
+OURS = (1, 15, 30, 45, 60, 75, 90, 100)
+OTHERS = {"JPEG": (5, 10, 20, 30, 45, 60, 75, 85, 90, 94), "WebP": (1, 10, 30, 50, 75, 90, 95),
+          "AVIF": (10, 25, 40, 55, 70, 85)}  # fmt: skip
 OPTIONS = {
     "JPEG": {"optimize": True, "subsampling": "4:2:0"},
     "WebP": {"method": 6},
-    "AVIF": {"speed": 6, "subsampling": "4:2:0", "max_threads": 1},
+    "AVIF": {"speed": 7, "subsampling": "4:2:0", "max_threads": 1},
 }
 PAGES, GRAY = ("page.png",), ("brick.png", "camera.png", "coins.png", "grass.png", "gravel.png", "moon.png")
 

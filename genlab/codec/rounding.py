@@ -8,7 +8,7 @@ import torch
 from genlab.codec.tables import TABLES, scales, steps
 from genlab.models.rates import off_centre
 
-THRIFT = 0.5  # how far a saving counts: what later latents are told changes too
+THRIFT = 0.6  # how far a saving counts: what later latents are told changes too
 CENTRES = off_centre(
     torch.ones(TABLES), torch.from_numpy(np.log(scales()))
 ).numpy()  # by table: what 1 stands for, less 1
