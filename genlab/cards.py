@@ -37,7 +37,8 @@ PICTURES = ("samples.png", "failures.png")
 # Identifiers of SPDX that the Hub also takes (there in lower case).
 SPDX = frozenset({
     "apache-2.0", "mit", "isc", "bsd-2-clause", "bsd-3-clause", "mpl-2.0", "gpl-2.0", "gpl-2.0-or-later", "gpl-3.0",
-    "lgpl-3.0",    "cc0-1.0", "cc-by-3.0", "cc-by-4.0", "cc-by-sa-3.0", "cc-by-sa-4.0", "cc-by-nc-4.0", "cc-by-nc-sa-4.0", "unlicense",
+    "lgpl-3.0", "cc0-1.0", "cc-by-3.0", "cc-by-4.0", "cc-by-sa-3.0", "cc-by-sa-4.0", "cc-by-nc-4.0", "cc-by-nc-sa-4.0",
+    "unlicense",
 })  # fmt: skip
 TASKS = ("unconditional-image-generation", "image-classification", "image-to-image")
 # The figures that stand for a model where there is room for a few; each model shows those it has.

@@ -147,7 +147,7 @@ RECIPES: dict[str, Recipe] = {
         lr=4e-4,
     ),
     "photo-codec": Recipe("photo-codec", "photograph-tiles", {}, steps=11000, batch=4, lr=1e-3, ema=0.998),
-    "fashion-codec": Recipe("item-codec", "fashion", {}, steps=8000, batch=32, lr=2e-3, ema=0.998),
+    "fashion-codec": Recipe("item-codec", "fashion", {}, steps=12500, batch=32, lr=2e-3, ema=0.998),
 }
 
 MARKS: dict[str, Recipe] = {  # no model of the shelf: what audits/watermark reads marks with

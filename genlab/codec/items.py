@@ -14,8 +14,7 @@ import torch
 from torch import Tensor
 
 from genlab.codec.exact import exact_gains, exact_layers, to_grid
-from genlab.codec.rounding import thrifty
-from genlab.codec.tables import DAMAGED, TABLES, Reader, Writer, checked, indices, read_varint, varint, with_check
+from genlab.codec.tables import DAMAGED, Reader, Writer, checked, indices, read_varint, varint, with_check
 from genlab.models.item_codec import BEFORE, REACH, ItemCodec
 from genlab.models.layers import in_micro_batches
 from genlab.models.rates import along
@@ -23,7 +22,6 @@ from genlab.models.rates import along
 VERSION, MOST = 1, 2**20  # items of an archive
 HEADER = struct.Struct("<BH")  # version, quality in hundredths
 BATCH = 64
-NOWHERE = np.zeros(TABLES)  # off centre: the gains back were learnt for whole numbers themselves
 
 
 @functools.lru_cache(maxsize=4)
@@ -65,7 +63,7 @@ def encode(model: ItemCodec, items: np.ndarray, quality: float) -> bytes:
 
     def visit(mean: Tensor, index: np.ndarray, row: int, column: int) -> Tensor:
         apart = (wanted[:, :, row, column] - mean).numpy()
-        values = thrifty(apart, index, NOWHERE)
+        values = np.where(index > 0, np.rint(apart), 0).astype(np.int64)
         writer.put(values.ravel(), index.ravel())
         return torch.from_numpy(values.astype(np.float64))
 

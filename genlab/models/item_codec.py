@@ -43,7 +43,7 @@ class ItemCodec(nn.Module):
         width: int = 64,
         blocks: tuple[int, int] = (2, 3),
         levels: int = 3,
-        weights: tuple[float, float] = (0.0002, 0.0012),
+        weights: tuple[float, float] = (0.0004, 0.002),
     ):
         super().__init__()
         channels, height, across = shape
