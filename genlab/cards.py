@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from genlab import checkpoint
+from genlab.card_metadata import LICENCE, SPDX, TASKS, front_matter
 from genlab.card_text import PLACEHOLDER, TYPED, about, duration, filled, interval, number, section, spoken
-from genlab.data import fashion, portraits, professions
+from genlab.data import fashion, photograph_tiles, portraits, professions
 from genlab.models import FAMILIES
 
-LICENCE = "apache-2.0"
 SECTIONS = (
     "Model details",
     "Intended use",
@@ -34,16 +34,6 @@ SECTIONS = (
     "Reproduce",
 )
 PICTURES = ("samples.png", "failures.png")
-# Identifiers of SPDX that the Hub also takes (there in lower case).
-SPDX = frozenset({
-    "apache-2.0", "mit", "isc", "bsd-2-clause", "bsd-3-clause", "mpl-2.0", "gpl-2.0", "gpl-3.0", "lgpl-3.0",
-    "cc0-1.0", "cc-by-3.0", "cc-by-4.0", "cc-by-sa-3.0", "cc-by-sa-4.0", "cc-by-nc-4.0", "cc-by-nc-sa-4.0", "unlicense",
-})  # fmt: skip
-TASKS = {
-    "sample": "unconditional-image-generation",
-    "logits": "image-classification",
-    "encode": "image-feature-extraction",
-}  # what a model is for on the Hub: the first of these that it has
 # The figures that stand for a model where there is room for a few; each model shows those it has.
 HEADLINES = (
     "test_accuracy",
@@ -68,6 +58,8 @@ HEADLINES = (
     "recall",
     "taught_by_samples",
     "drawings_covered",
+    "bits_against_jpeg",
+    "archive_psnr",
     "near_copies",
 )
 FIGURES = re.compile(r"(<!-- figures[^>]*-->\n).*?(<!-- end of figures -->)", re.DOTALL)
@@ -81,6 +73,7 @@ BY_JUDGE = (
     "cannot be compared with distances taken by another network."
 )
 BY_PIXEL = "PSNR is of the squared error pooled over all items; under noise, the floor is what the noisy items score."
+BY_BYTES = "Bits are those of whole files, pictures are compared pixel by pixel, and the interval is over photographs."
 BY_NEIGHBOUR = "Classes, groups and copies are read off the nearest training drawing, in pixels."
 
 
@@ -110,6 +103,11 @@ SOURCES = {
     "portraits-biased": Source("Drawn portraits, a deliberately biased mix", portraits.DRAWN_BY, DRAWN,
                                portraits.CAVEATS),
     "portraits-balanced": Source("Drawn portraits, a balanced mix", portraits.DRAWN_BY, DRAWN, portraits.CAVEATS),
+    "photograph-tiles": Source(
+        "Photographs of desktop wallpapers", "https://invent.kde.org/plasma/plasma-workspace-wallpapers",
+        "colour photographs of other packages (Lomiri wallpapers, scikit-image, scikit-learn), reduced to 768 pixels",
+        photograph_tiles.CAVEATS, knobs="", distances=BY_BYTES,
+    ),
     "professions": Source("People at work, emoji", professions.DRAWN_BY, "the 30 drawings of two professions that were "
                           "never trained on", professions.CAVEATS, distances=BY_NEIGHBOUR),
 }  # fmt: skip
@@ -154,7 +152,7 @@ def render(name: str, shelf: Path = checkpoint.SHELF) -> str:
         "No energy meter was read.",
         "Reproduce": reproduce(name, config),
     }
-    parts = [f"---\n{front_matter(config)}\n---", f"# {name}", texts["Summary"]]
+    parts = [f"---\n{front_matter(config, SOURCES[config['recipe']['data']])}\n---", f"# {name}", texts["Summary"]]
     parts += [f"![Samples of {name}](samples.png)", texts["Samples"]]
     parts += [f"## {title}\n\n{body[title]}" for title in SECTIONS]
     return "\n\n".join(part.strip() for part in parts) + "\n"
@@ -213,37 +211,6 @@ def write_figures(readme: Path, shelf: Path = checkpoint.SHELF) -> None:
 
 
 # ---- parts of the card
-
-
-def front_matter(config: dict[str, Any]) -> str:
-    """The YAML that the Hub reads, with a model index whose arguments carry interval, n and floor."""
-    from huggingface_hub import EvalResult, ModelCardData
-
-    family, source = config["recipe"]["family"], SOURCES[config["recipe"]["data"]]
-    task = next(task for method, task in TASKS.items() if hasattr(FAMILIES[family], method))
-    results = [
-        EvalResult(
-            task_type=task,
-            dataset_type=source.hub,
-            dataset_name=source.title,
-            dataset_split="test",
-            metric_type=name,
-            metric_value=metric["value"],
-            metric_name=spoken(name),
-            metric_args={key: metric[key] for key in ("low", "high", "n", "floor", "unit") if metric[key] is not None},
-        )
-        for name, metric in config["metrics"].items()
-    ]
-    data = ModelCardData(
-        license=LICENCE,
-        library_name="genlab",
-        pipeline_tag=task,
-        tags=["genlab", family, config["recipe"]["data"], "responsible-ai"],
-        datasets=[source.hub],
-        model_name=config["name"],
-        eval_results=results or None,
-    )
-    return data.to_yaml().strip()
 
 
 def details(config: dict[str, Any]) -> str:

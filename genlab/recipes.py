@@ -198,6 +198,8 @@ RECIPES: dict[str, Recipe] = {
         batch=512,
         lr=3e-3,
     ),
+    "photo-codec": Recipe("photo-codec", "photograph-tiles", {}, steps=11000, batch=4, lr=1e-3, ema=0.998),
+    "fashion-codec": Recipe("item-codec", "fashion", {}, steps=12500, batch=32, lr=2e-3, ema=0.998),
 }
 
 MARKS: dict[str, Recipe] = {  # no model of the shelf: what audits/watermark reads marks with

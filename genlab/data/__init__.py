@@ -54,10 +54,10 @@ def load(name: str, split: str = "train") -> Data:
         ValueError: the name or the split is unknown.
         DataError: the data is neither on this machine nor can it be fetched, or its hash is wrong.
     """
-    from genlab.data import fashion, mnist, photographs, portraits, professions, solar_cells
+    from genlab.data import fashion, mnist, photograph_tiles, photographs, portraits, professions, solar_cells
 
     loaders = {"fashion": fashion.load, "professions": professions.load, "photographs": photographs.load}
-    loaders |= {"mnist": mnist.load, "solar-cells": solar_cells.load}
+    loaders |= {"mnist": mnist.load, "solar-cells": solar_cells.load, "photograph-tiles": photograph_tiles.load}
     for mix in portraits.STYLE_OF:
         loaders[mix] = functools.partial(portraits.load, mix)
     if name not in loaders:

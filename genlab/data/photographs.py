@@ -89,33 +89,37 @@ def load(split: str) -> Data:
         items = np.stack([square for _, square in test_pictures(256)]).transpose(0, 3, 1, 2)
         labels = np.zeros(len(items), np.int64)
         return Data("photographs", split, items, labels, NAMES, TEST_LICENCE, TEST_ATTRIBUTION, CAVEATS)
-    folder = obtain(
-        PLASMA, {f"{name}.jpg": digest for name, digest in TRAINED.items()}, places=[], sources=[_from_plasma]
-    )
-    photographs = [tile for name in TRAINED for tile in _tiles(folder / f"{name}.jpg")]
-    drawings = _drawings()
-    items = np.stack(photographs + drawings).transpose(0, 3, 1, 2)
-    labels = np.repeat([0, 1], [len(photographs), len(drawings)])
+    folder = obtain_trained()
+    photographs = [tile for name in TRAINED for tile in tiles(folder / f"{name}.jpg")]
+    drawn = drawings()
+    items = np.stack(photographs + drawn).transpose(0, 3, 1, 2)
+    labels = np.repeat([0, 1], [len(photographs), len(drawn)])
     return Data("photographs", split, items, labels, NAMES, LICENCE, ATTRIBUTION, CAVEATS)
 
 
-def _tiles(path: Path) -> list[np.ndarray]:
-    """A photograph, reduced to each of `SIZES`, in squares of 128 pixels that do not overlap."""
+def obtain_trained() -> Path:
+    """The folder with the photographs to train on, `NAME.jpg` each."""
+    hashes = {f"{name}.jpg": digest for name, digest in TRAINED.items()}
+    return obtain(PLASMA, hashes, places=[], sources=[_from_plasma])
+
+
+def tiles(path: Path, *, side: int = SIDE, sizes: tuple[int, ...] = SIZES) -> list[np.ndarray]:
+    """A photograph, reduced so that its shorter side is each of `sizes`, in squares of `side` that do not overlap."""
     from PIL import Image
 
     found = []
     with Image.open(path, formats=["JPEG"]) as image:
         whole = image.convert("RGB")
-    for size in SIZES:
+    for size in sizes:
         scale = size / min(whole.size)
         pixels = np.asarray(whole.resize([round(side * scale) for side in whole.size], Image.Resampling.LANCZOS))
-        for top in range(0, pixels.shape[0] - SIDE + 1, SIDE):
-            for left in range(0, pixels.shape[1] - SIDE + 1, SIDE):
-                found.append(pixels[top : top + SIDE, left : left + SIDE])
+        for top in range(0, pixels.shape[0] - side + 1, side):
+            for left in range(0, pixels.shape[1] - side + 1, side):
+                found.append(pixels[top : top + side, left : left + side])
     return found
 
 
-def _drawings() -> list[np.ndarray]:
+def drawings() -> list[np.ndarray]:
     """Emoji and portraits of the training splits, every pixel doubled or the drawing enlarged smoothly, in turn."""
     from PIL import Image
 
@@ -139,7 +143,7 @@ def test_pictures(side: int) -> list[tuple[str, np.ndarray]]:
     from PIL import Image
 
     found, large = [], []
-    for path in _test_files():
+    for path in test_files():
         with Image.open(path, formats=["JPEG", "PNG"]) as image:
             whole = image.convert("RGB")
         if max(whole.size) > 4000:
@@ -166,7 +170,8 @@ def _square(whole, left: int, top: int, cut: int, side: int) -> np.ndarray:
     return np.asarray(part.resize((side, side), Image.Resampling.LANCZOS))
 
 
-def _test_files() -> list[Path]:
+def test_files() -> list[Path]:
+    """The photographs nobody trains on, whole."""
     import skimage
     import sklearn.datasets
 

@@ -6,7 +6,9 @@ from torch import nn
 
 from genlab.models.autoencoder import AE
 from genlab.models.gan import GAN
+from genlab.models.item_codec import ItemCodec
 from genlab.models.judge import Judge
+from genlab.models.photo_codec import PhotoCodec
 from genlab.models.vae import VAE
 
 FAMILIES: dict[str, type[nn.Module]] = {
@@ -14,6 +16,8 @@ FAMILIES: dict[str, type[nn.Module]] = {
     "gan": GAN,
     "judge": Judge,
     "ae": AE,
+    "photo-codec": PhotoCodec,
+    "item-codec": ItemCodec,
 }
 
 

@@ -1,7 +1,7 @@
 """Blocks that more than one family uses."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -86,6 +86,7 @@ class Descent:
         network: the module that learns.
         loss: (batch, fraction) -> (scalar to descend, scalars to report).
         lr: the highest learning rate; its course is `schedule`.
+        slow: parameters that start near where they should end: they take a tenth of the rate.
     """
 
     def __init__(
@@ -98,17 +99,21 @@ class Descent:
         weight_decay: float = 0.0,
         betas: tuple[float, float] = (0.9, 0.99),
         clip: float = 0.0,
+        slow: Sequence[nn.Parameter] = (),
     ):
         self.network, self.loss, self.lr, self.schedule, self.clip = network, loss, lr, schedule, clip
-        parameters = [p for p in network.parameters() if p.requires_grad]
+        held = {id(p) for p in slow}
+        parameters = [p for p in network.parameters() if p.requires_grad and id(p) not in held]
         decayed = [p for p in parameters if p.ndim > 1]
         plain = [p for p in parameters if p.ndim <= 1]
         groups = [{"params": decayed, "weight_decay": weight_decay}, {"params": plain, "weight_decay": 0.0}]
+        if slow:
+            groups.append({"params": list(slow), "weight_decay": 0.0, "part": 0.1})
         self.optimiser = torch.optim.AdamW(groups, lr=lr, betas=betas, fused=True)
 
     def __call__(self, batch, fraction: float) -> dict[str, Tensor]:
         for group in self.optimiser.param_groups:
-            group["lr"] = self.lr * self.schedule(fraction)
+            group["lr"] = self.lr * self.schedule(fraction) * group.get("part", 1.0)
         self.optimiser.zero_grad(set_to_none=True)
         loss, reported = self.loss(batch, fraction)
         loss.backward()

@@ -24,6 +24,7 @@ from genlab.models.contract import capabilities
 from genlab.seeds import Seeds
 from genlab.studio import shelf
 from genlab.studio.evaluate_attributes import attribute_figures, named, share_figures
+from genlab.studio.evaluate_codec import archive_figures, codec_figures
 from genlab.studio.evaluate_codes import code_figures
 from genlab.studio.evaluate_grid import GRIDS, grid_figures
 
@@ -63,6 +64,10 @@ def evaluate(name: str, *, quick: bool = False, progress: Callable[[str], None] 
             parts.append(code_figures(model, load(data), load(data, "test"), quick=quick, on_device=on_device))
     if "generate" in able:
         parts.append(generator_figures(model, data, quick=quick))
+    if "compress" in able:
+        parts.append(codec_figures(model, mean_figure, quick=quick))
+    if "compress-items" in able:
+        parts.append(archive_figures(model, load(data, "test"), quick=quick))
     for part in parts:
         for key, figure in part:
             if progress and key not in begun:

@@ -15,7 +15,7 @@ def pictures(tmp_path, monkeypatch):
     files = [tmp_path / "a.png", tmp_path / "b.png"]
     for file in files:
         Image.fromarray(pixels).save(file)
-    monkeypatch.setattr(photographs, "_test_files", lambda: files)
+    monkeypatch.setattr(photographs, "test_files", lambda: files)
     photographs.load.cache_clear()
     yield files
     photographs.load.cache_clear()
@@ -49,7 +49,7 @@ def test_tiles_do_not_overlap_and_come_at_three_sizes(tmp_path):
     """A ramp from left to right: each tile's mean says where it was cut."""
     ramp = np.linspace(0, 255, 1024)[None, :, None] + np.zeros((640, 1, 3))
     Image.fromarray(ramp.astype(np.uint8)).save(tmp_path / "ramp.jpg", quality=95)
-    tiles = photographs._tiles(tmp_path / "ramp.jpg")
+    tiles = photographs.tiles(tmp_path / "ramp.jpg")
     assert len(tiles) == 2 * 3 + 3 * 4 + 5 * 8
     assert all(tile.shape == (128, 128, 3) for tile in tiles)
     means = [tile.mean() for tile in tiles[-40:-32]]  # the first row at the largest size
