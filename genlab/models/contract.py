@@ -92,12 +92,30 @@ class Codec(Protocol):
         """uint8 (h, w, 3)."""
 
 
+@runtime_checkable
+class ItemsCodec(Protocol):
+    """Codes many items of its one shape with a loss, in one archive.
+
+    `qualities` as in `Codec`. `decompress_items` raises ValueError, in one sentence, on bytes that it did not write.
+    """
+
+    shape: tuple[int, ...]
+    qualities: tuple[float, float]
+
+    def compress_items(self, items: np.ndarray, *, quality: float) -> bytes:
+        """uint8 (n, c, h, w) as a payload."""
+
+    def decompress_items(self, payload: bytes) -> np.ndarray:
+        """uint8 (n, c, h, w)."""
+
+
 CAPABILITIES = {
     "generate": Generator,
     "autoencode": Autoencoder,
     "likelihood": Likelihood,
     "classify": Classifier,
     "compress": Codec,
+    "compress-items": ItemsCodec,
 }
 
 
