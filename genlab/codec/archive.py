@@ -6,7 +6,7 @@ from itertools import groupby
 
 import numpy as np
 
-from genlab.codec import classical, lossless
+from genlab.codec import classical, lossless, with_loss
 from genlab.codec.container import ITEMS, PIXELS, Archive, ContainerError, Stream, checksum, read, safe_names, write
 from genlab.codec.lossless import Learned, Tick
 
@@ -68,7 +68,7 @@ def encode(
     """A file of pictures uint8 (h, w, c), c from 1 to 4.
 
     Args:
-        models: those that may code; a likelihood without `quality`, a `Codec` with it.
+        models: those that may code; a likelihood without `quality`, a lossy codec with it.
         quality: for a loss; None brings every pixel back.
         claims: given the pixels as they will come back, a signed claim for each or b"".
 
@@ -79,7 +79,8 @@ def encode(
         streams = [lossless.encode(run, models, progress=progress) for run in _runs(items, models)]
         back = list(items)
     else:
-        streams, back = _with_loss(items, models, quality)
+        coded = [with_loss.encode(run, models, quality) for run in with_loss.runs(items, models)]
+        streams, back = [stream for stream, _ in coded], [item for _, part in coded for item in part]
     held = tuple(claims(back)) if claims else ()
     return write(Archive(safe_names(names), tuple(streams), checksum(back), held))
 
@@ -89,33 +90,6 @@ def _runs(items: Sequence[np.ndarray], models: Sequence[Learned]) -> Iterator[li
     shapes = {lossless.shape_of(learned.model) for learned in models}
     for _, run in groupby(items, key=lambda item: item.shape if item.shape in shapes else None):
         yield list(run)
-
-
-def _with_loss(items: Sequence[np.ndarray], models: Sequence[Learned], quality: float):
-    """A stream for each picture, lossy unless a classical one is no longer, and what they decode to."""
-    if not models:
-        raise ContainerError("No model on the shelf codes with a loss yet: leave the quality out.")
-    streams, back = [], []
-    for item in items:
-        if item.shape[2] in (2, 4):
-            raise ContainerError("A picture has transparency, which the lossy codec does not keep: leave quality out.")
-        rgb = np.ascontiguousarray(item.repeat(3, axis=2) if item.shape[2] == 1 else item)
-        plain = Stream("classical", (item.shape,), classical.encode([item]))
-        coded = [(learned, learned.model.compress(rgb, quality=quality)) for learned in models]
-        learned, payload = min(coded, key=lambda pair: len(pair[1]))
-        if len(payload) + len(learned.name) + 13 < len(plain.payload):
-            streams.append(Stream("lossy", (rgb.shape,), payload, learned.name, learned.stamp, quality))
-            back.append(_shaped(learned.model.decompress(payload), rgb.shape))
-        else:
-            streams.append(plain)
-            back.append(item)
-    return streams, back
-
-
-def _shaped(pixels: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    if pixels.dtype != np.uint8 or pixels.shape != tuple(shape):
-        raise ContainerError("The file's pictures do not have the sizes that its header says.")
-    return pixels
 
 
 def decode(
@@ -135,7 +109,7 @@ def decode(
     for stream in held.streams:
         model = _model_of(stream, load)
         if stream.kind == "lossy":
-            items.append(_shaped(_lossy(stream, model), stream.shapes[0]))
+            items += with_loss.decode(stream, model)
         else:
             items += lossless.decode(stream, model, progress=progress)
         coders += [words(stream)] * len(stream.shapes)
@@ -159,12 +133,6 @@ def _model_of(stream: Stream, load: Callable[[str], Learned]) -> Learned | None:
             f"{learned.stamp.hex()}): get those."
         )
     return learned
-
-
-def _lossy(stream: Stream, learned: Learned) -> np.ndarray:
-    if len(stream.shapes) != 1 or not hasattr(learned.model, "decompress"):
-        raise ContainerError(f"The file says that {stream.model[:60]!r} coded it, which codes no such pictures.")
-    return learned.model.decompress(stream.payload)
 
 
 def words(stream: Stream) -> str:

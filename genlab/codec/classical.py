@@ -11,7 +11,8 @@ from genlab.codec.container import ContainerError, Reader, Shape, varint
 
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}  # by channels
 WEBP_SIDE = 16_383
-QUICK, SLOW = 8_192, 2_000_000  # pixels above which the encoders are asked for less effort, and for still less
+QUICK, LARGE, SLOW = 8_192, 262_144, 2_000_000  # pixels above which encoders are asked for less and less effort
+FEW, LIGHT = 16, 2 * 2**20  # xz is tried on so many pictures or more, and on so many bytes or fewer
 
 
 def encode(items: Sequence[np.ndarray], *, allowed: Sequence[str] = ()) -> bytes:
@@ -59,8 +60,9 @@ def png(item: np.ndarray) -> bytes | None:
     from PIL import Image
 
     file = io.BytesIO()
-    large = item.shape[0] * item.shape[1] > SLOW
-    Image.fromarray(_flat(item), MODES[item.shape[2]]).save(file, "PNG", optimize=not large, compress_level=9)
+    large = item.shape[0] * item.shape[1] > LARGE
+    options = {"compress_level": 6} if large else {"optimize": True}
+    Image.fromarray(_flat(item), MODES[item.shape[2]]).save(file, "PNG", **options)
     return file.getvalue()
 
 
@@ -149,8 +151,11 @@ def _read_sheet(payload: bytes, shapes: Sequence[Shape]) -> list[np.ndarray]:
 
 
 def _write_xz(items: Sequence[np.ndarray]) -> bytes | None:
+    size = sum(item.nbytes for item in items)
+    if size > 64 * 2**20 or (size > LIGHT and len(items) < FEW):
+        return None
     raw = b"".join(np.ascontiguousarray(item).tobytes() for item in items)
-    return lzma.compress(raw, lzma.FORMAT_RAW, filters=_xz(len(raw))) if len(raw) <= 64 * 2**20 else None
+    return lzma.compress(raw, lzma.FORMAT_RAW, filters=_xz(size))
 
 
 def _xz(size: int) -> list[dict]:

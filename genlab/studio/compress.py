@@ -19,6 +19,7 @@ from genlab.studio import marking, shelf
 from genlab.studio.shelf import StudioError
 
 PNG = "image/png"
+LOSSY = ("compress", "compress-items")  # capabilities
 QUALITIES = (1.0, 100.0)
 SMALL = 256 * 256  # pixels up to which a likelihood may exist for pictures of a size
 VISITOR = archive.Limits(pictures=512, pixels=24_000_000, learned=128)  # of one file; models take a second for ten
@@ -139,8 +140,9 @@ def load(name: str) -> Learned:
 
 
 def codecs() -> list[shelf.Entry]:
-    """Models that code with a loss."""
-    return [known for known in shelf.with_capability("compress")]
+    """Models that code with a loss: one picture of any size, or many items of one."""
+    able = [known for capability in LOSSY for known in shelf.with_capability(capability)]
+    return list({known.name: known for known in able}.values())
 
 
 def _quality(quality: object) -> float | None:

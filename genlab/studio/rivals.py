@@ -52,7 +52,7 @@ def written(item: np.ndarray, codec: str, quality: int) -> bytes:
     """A picture (h, w, 1 or 3) as a file of a lossy codec; 0 to 100."""
     from PIL import Image
 
-    options = {"JPEG": {"optimize": True}, "WebP": {"method": 4}, "AVIF": {"speed": 7, "max_threads": 1}}[codec]
+    options = {"JPEG": {"optimize": True}, "WebP": {"method": 4}, "AVIF": {"speed": 8, "max_threads": 1}}[codec]
     file = io.BytesIO()
     flat = item[..., 0] if item.shape[2] == 1 else item
     Image.fromarray(np.ascontiguousarray(flat)).save(file, codec.upper(), quality=quality, **options)

@@ -31,7 +31,12 @@ def parts(found: Comparison) -> str:
     """What each part of our file costs."""
     total = sum(bits for _, bits in found.spent.parts)
     cells = [(name, f"{bits:,.0f}", f"{bits / total:.1%}") for name, bits in found.spent.parts]
-    return table("Where the bits of our file go", ("Part", "Bits", "Share"), cells)
+    how = (
+        "The map of bits is what the coder paid for each pixel, given the latents."
+        if found.spent.exact
+        else "The map of bits is an estimate: how badly each pixel's neighbours predict it, scaled to the file."
+    )
+    return table("Where the bits of our file go", ("Part", "Bits", "Share"), cells) + f'<p class="note">{how}</p>'
 
 
 def plot(found: Comparison) -> str:

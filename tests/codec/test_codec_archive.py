@@ -175,6 +175,33 @@ class Halver:
         return classical.decode(payload, [(h, w, 3)])[0]
 
 
+class Rounder:
+    """A stand-in for a lossy codec of many items of one shape: keeps the upper bits."""
+
+    shape, qualities = (1, 8, 8), (1.0, 100.0)
+
+    def compress_items(self, items, *, quality):
+        return bytes([len(items)]) + (items // 32).tobytes()[::2]
+
+    def decompress_items(self, payload):
+        return np.repeat(np.frombuffer(payload[1:], np.uint8), 2).reshape(payload[0], 1, 8, 8) * 32
+
+
+def test_items_of_one_shape_are_coded_together():
+    codec = Learned("rounder", "ef" * 32, Rounder())
+    items = [noise((8, 8, 1), 0), noise((8, 8, 1), 1), noise((2, 2, 3), 2), noise((8, 8, 1), 3)]
+    raw = archive.encode(list("abcd"), items, models=[codec], quality=40.0)
+    kinds = [(s.kind, len(s.shapes)) for s in read(raw).streams]
+    assert kinds == [("lossy", 2), ("classical", 1), ("lossy", 1)]
+    back = archive.decode(raw, lambda name: codec)
+    assert back.lossy
+    assert np.array_equal(back.items[1][:, ::2], items[1][:, ::2] // 32 * 32)
+    assert np.array_equal(back.items[2], items[2])
+    other = Learned("rounder", "ef" * 32, Halver())
+    with pytest.raises(ContainerError, match="codes no such pictures"):
+        archive.decode(raw, lambda name: other)
+
+
 def test_a_lossy_codec_codes_where_it_is_smaller(monkeypatch):
     monkeypatch.setattr(classical, "WAYS", {"PNG": classical.WAYS["PNG"]})
     codec = Learned("halver", "ef" * 32, Halver())
