@@ -34,7 +34,7 @@ from genlab.models.rates import (
 
 COLOURS = torch.tensor([[1.0, 1.0, 1.0], [1.0, 0.0, -1.0], [1.0, -2.0, 1.0]], dtype=torch.float64)
 LUMA, CHROMA = 0.4, (0.09, 0.07)  # deviation of a DCT coefficient of frequency 1, as 1 / frequency ** 1.15
-BLOCK, STRIDE, GRID = 8, 16, 64  # pixels a fine latent, a coarse latent and a hyperlatent stand for
+BLOCK, STRIDE = 8, 16  # pixels a side that a fine and a coarse latent stand for; a hyperlatent: 64
 
 
 def filters(channels: int) -> tuple[Tensor, Tensor]:
