@@ -7,8 +7,9 @@ from itertools import groupby
 import numpy as np
 
 from genlab.codec import classical, lossless, with_loss
-from genlab.codec.container import ITEMS, PIXELS, Archive, ContainerError, Stream, checksum, read, safe_names, write
+from genlab.codec.container import ITEMS, PIXELS, Archive, ContainerError, Stream, checksum, read, write
 from genlab.codec.lossless import Learned, Tick
+from genlab.codec.names import safe_names
 
 
 @dataclass(frozen=True)

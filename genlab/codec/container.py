@@ -16,21 +16,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from genlab.codec.names import LONGEST_NAME, ContainerError, check_names
+
 MAGIC, VERSION = b"\x8fGLZ", 1
 SUFFIX = ".glz"
 KINDS = ("classical", "bits-back", "lossy")  # by the number that stands in the file: append only
 LEARNED = ("bits-back", "lossy")
 ITEMS, SIDE, PIXELS = 100_000, 65_535, 64_000_000  # most of each that a file may hold
-LONGEST_NAME, LONGEST_TEXT = 120, 4 * 2**20
+LONGEST_TEXT = 4 * 2**20
 COUNTER = re.compile(r"^(.*?)(\d{1,9})$", re.DOTALL)
-UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f/\\:*?"<>|\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]')
-RESERVED = re.compile(r"^(con|prn|aux|nul|com\d|lpt\d)$", re.IGNORECASE)
 
 Shape = tuple[int, int, int]
-
-
-class ContainerError(ValueError):
-    """The file cannot be read or written; the message is one sentence to whoever gave it."""
 
 
 @dataclass(frozen=True)
@@ -74,36 +70,6 @@ def checksum(items: Sequence[np.ndarray]) -> bytes:
         digest.update(repr(item.shape).encode())
         digest.update(np.ascontiguousarray(item).tobytes())
     return digest.digest()[:8]
-
-
-# ---- names
-
-
-def safe_names(names: Sequence[str]) -> tuple[str, ...]:
-    """File names without folders, endings or anything that a file system could misread, all distinct."""
-    found, used = [], set()
-    for given in names:
-        last = re.split(r"[/\\]", given)[-1]
-        stem = last.rpartition(".")[0] or last
-        stem = UNSAFE.sub("_", stem).strip(" .")[:LONGEST_NAME] or "picture"
-        stem = f"{stem}_" if RESERVED.match(stem) else stem
-        name, turn = stem, 1
-        while name.casefold() in used:
-            turn += 1
-            name = f"{stem}-{turn}"
-        used.add(name.casefold())
-        found.append(name)
-    return tuple(found)
-
-
-def check_names(names: Sequence[str]) -> None:
-    """Raises ContainerError unless the names are such as `safe_names` gives."""
-    for name in names:
-        wrong = UNSAFE.search(name) or name != name.strip(" .") or RESERVED.match(name)
-        if not name or wrong or len(name) > LONGEST_NAME + 12:
-            raise ContainerError(f"The file names a picture {name[:40]!r}, which is no safe name: nothing is written.")
-    if len({name.casefold() for name in names}) != len(names):
-        raise ContainerError("The file gives two pictures the same name: nothing is written.")
 
 
 def _counted(names: Sequence[str]) -> bytes | None:

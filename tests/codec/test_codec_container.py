@@ -13,14 +13,13 @@ from genlab.codec.container import (
     Archive,
     ContainerError,
     Stream,
-    check_names,
     checksum,
     read,
-    safe_names,
     text,
     varint,
     write,
 )
+from genlab.codec.names import check_names, safe_names
 
 
 def held(n: int = 3, **changed) -> Archive:
@@ -75,6 +74,7 @@ def test_a_thousand_counted_names_cost_a_few_bytes():
     (["a.png", "a.jpg", "A.gif"], ["a", "a-2", "A-3"]), ([".hidden"], ["hidden"]), (["..."], ["picture"]),
     ([""], ["picture"]), (["nul\0byte.png"], ["nul_byte"]), (["con.png"], ["con_"]), (["new\nline.png"], ["new_line"]),
     (["right\u202eleft.png"], ["right_left"]), (["x" * 500 + ".png"], ["x" * 120]), (["a.tar.gz"], ["a.tar"]),
+    (["y" * 119 + " z"], ["y" * 119]),
 ])  # fmt: skip
 def test_names_are_made_safe(given, kept):
     assert list(safe_names(given)) == kept
@@ -91,6 +91,12 @@ def test_a_file_with_an_unsafe_name_is_refused(name):
     assert str(told.value).endswith(".")
     with pytest.raises(ContainerError):
         write(held(1, names=(name,)))
+
+
+def test_the_same_name_many_times_is_numbered_soon():
+    found = safe_names(["a-3.png", *["a.png"] * 20_000])
+    assert found[:5] == ("a-3", "a", "a-2", "a-4", "a-5")
+    assert len(set(found)) == 20_001
 
 
 def test_the_same_name_twice_is_refused():
