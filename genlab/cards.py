@@ -74,6 +74,7 @@ BY_JUDGE = (
 )
 BY_PIXEL = "PSNR is of the squared error pooled over all items; under noise, the floor is what the noisy items score."
 BY_BYTES = "Bits are those of whole files, pictures are compared pixel by pixel, and the interval is over photographs."
+BY_ARCHIVE = "Bits are those of one whole archive, and PSNR is of the squared error pooled over all its items."
 BY_NEIGHBOUR = "Classes, groups and copies are read off the nearest training drawing, in pixels."
 
 
@@ -134,8 +135,10 @@ def render(name: str, shelf: Path = checkpoint.SHELF) -> str:
     }
     source, trained = SOURCES[config["recipe"]["data"]], config["trained_on"]
     kind, family = config["recipe"]["data"].partition("-")[0], FAMILIES[config["recipe"]["family"]]
-    draws_or_names = hasattr(family, "sample") or hasattr(family, "logits")
-    distances = source.distances if draws_or_names else BY_PIXEL
+    if hasattr(family, "compress_items"):
+        distances = BY_ARCHIVE
+    else:
+        distances = BY_PIXEL if hasattr(family, "encode") and not hasattr(family, "sample") else source.distances
     body = {
         "Model details": details(config),
         "Intended use": f"{texts['Intended use']}\n\n### Out-of-scope use\n\n{texts['Out-of-scope use']}",
