@@ -8,8 +8,8 @@ would take those of the latents before, and their quantiles would be handed on f
 In standard units every latent of this VAE has the prior N(0, 1), whatever stands above it. They are rounded to steps
 as wide as their posteriors, which costs nothing to first order and keeps the bits that must lie on the stack before
 the first picture few; channels whose posterior is the prior are left at its mean. The bits that the first picture
-takes are not invented: the last pictures of an archive, one as a rule, are put on the empty stacks without bits back,
-their latents at coarser steps.
+takes are not invented: the last picture of an archive is put on the empty stacks without bits back, its latents at
+coarser steps, and so is every other that finds too few.
 
 The network runs in float64, one picture at a time on one thread, and its numbers are rounded to grids, after which all
 is whole arithmetic. So batches and threads cannot matter on a machine; elsewhere a number would have to lie within
@@ -40,7 +40,7 @@ FAR = 9  # prior deviations that a latent may lie from 0
 SILENT = 0.003  # nats a number below which a channel is left at the prior's mean
 LOOKED_AT = 24  # pictures that steps are chosen from
 COARSER = (0, 6, 10, 13, 16, 20)  # eighths of an octave that the first pictures' steps may be wider
-DRY = 64  # bits that must be left on the stack
+DRY, DEAREST = 64, 24  # bits that must be left on the stack, and the most that one number can take off it
 MOST_PER_BYTE = 64  # pictures a byte of a payload: no model finds any so plain, and nobody may ask for hours of work
 _lock = threading.Lock()
 _pixels = Categorical(perfect=False)
@@ -141,17 +141,20 @@ class Coder:
             by, stacks = min(
                 ((by, self._alone(items[-1], self.latents(steps, by))) for by in COARSER), key=lambda pair: pair[1].bits
             )
-            coarse, first = self.latents(steps, by), len(items) - 1
-            for i in range(len(items) - 2, -1, -1):
-                before = stacks.copy() if first == i + 1 else None
+            coarse, plain = self.latents(steps, by), [0]  # pictures without bits back, counted from the last
+            enough = DRY + DEAREST * sum(len(latent.prior[0]) for latent in fine)
+            for at in range(1, len(items)):
+                item = items[-1 - at]
+                before = stacks.copy() if stacks.pixels.num_valid_bits() < enough else stacks
                 try:
-                    self.push(stacks, items[i], fine, back=True)
+                    self.push(stacks, item, fine, back=True)
                 except _Dry:
-                    stacks, first = before, i
-                    self.push(stacks, items[i], coarse, back=False)
+                    stacks = before
+                    plain.append(at)
+                    self.push(stacks, item, coarse, back=False)
                 if progress:
                     progress()
-        return header_of(len(items) - first, by, steps) + stacks.to_bytes()
+        return header_of(plain, by, steps) + stacks.to_bytes()
 
     def decode(self, payload: bytes, count: int, *, progress: Callable[[], None] | None = None) -> np.ndarray:
         """What `encode` was given.
@@ -160,13 +163,13 @@ class Coder:
             PayloadError, ContainerError: the payload is cut short, damaged or of another model.
         """
         plain, by, steps, at = header_from(payload, self.shapes)
-        if not 0 < plain <= count <= MOST_PER_BYTE * len(payload):
+        if not len(plain) <= count <= MOST_PER_BYTE * len(payload):
             raise PayloadError("The coded pictures are cut short or damaged.")
         stacks, items = Stacks.of(payload[at:]), []
         with one_thread():
             fine, coarse = self.latents(steps, 0), self.latents(steps, by)
-            for i in range(count):
-                alone = i >= count - plain
+            for at in range(count - 1, -1, -1):
+                alone = at in plain
                 items.append(self.pop(stacks, coarse if alone else fine, back=not alone))
                 if progress:
                     progress()
@@ -284,9 +287,10 @@ class Coder:
 NONE, SOME, ALL = 0, 1, 2  # of a latent's channels are coded
 
 
-def header_of(plain: int, by: int, steps: list[Steps]) -> bytes:
-    """Pictures without bits back, how much coarser they are, and each latent's step and coded channels."""
-    parts = [varint(plain), bytes([by])]
+def header_of(plain: list[int], by: int, steps: list[Steps]) -> bytes:
+    """Which pictures beside the last have no bits back, how much coarser they are, each latent's step and channels."""
+    gaps = np.diff(plain)
+    parts = [varint(len(gaps)), *(varint(int(gap)) for gap in gaps), bytes([by])]
     for s in steps:
         kind = ALL if s.free.all() else SOME if s.free.any() else NONE
         mask = np.packbits(s.free).tobytes() if kind == SOME else b""
@@ -294,14 +298,18 @@ def header_of(plain: int, by: int, steps: list[Steps]) -> bytes:
     return b"".join(parts)
 
 
-def header_from(payload: bytes, shapes: list[tuple[int, ...]]) -> tuple[int, int, list[Steps], int]:
+def header_from(payload: bytes, shapes: list[tuple[int, ...]]) -> tuple[set[int], int, list[Steps], int]:
     """What `header_of` wrote, and where it ends.
 
     Raises:
         PayloadError, ContainerError: it is cut short or out of range.
     """
     reader, steps = Reader(payload), []
-    plain, by = reader.varint(2**31), reader.take(1)[0]
+    plain, at = {0}, 0
+    for _ in range(reader.varint(len(payload))):
+        at += reader.varint(2**31)
+        plain.add(at)
+    by = reader.take(1)[0]
     for channels, *_ in shapes:
         kind = reader.take(1)[0]
         code = reader.take(1)[0] if kind != NONE else WIDEST
