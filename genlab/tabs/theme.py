@@ -165,7 +165,8 @@ input[type="range"] { min-height: 24px; }
 .sentence[data-made="yes"] { border-color: var(--primary-600); }
 .sentence[data-made="partly"] { border-color: #c77700; }
 .evidence { overflow-x: auto; margin: 10px 0; border: 0 !important; padding: 0 !important; }
-.evidence table { width: 100%; border-collapse: collapse; font-size: .9rem; }
+.evidence table { display: table !important; overflow: visible !important; width: 100%; border-collapse: collapse;
+  font-size: .9rem; }
 .evidence :is(table, thead, tbody, tr, th, td) { border: 0 !important; }
 .evidence :is(th, td) { text-align: start; vertical-align: top; padding: 6px 12px 6px 0 !important;
   border-bottom: 1px solid var(--border-color-primary) !important; overflow-wrap: break-word; }
