@@ -213,7 +213,7 @@ def test_a_walk_in_three_forms():
     first = decode(MODEL, list(start.code))
     shown = np.asarray(Image.open(io.BytesIO(made.strip.media)))[:, :224]
     alone = np.asarray(Image.open(io.BytesIO(first.media)))
-    assert np.sqrt(np.mean((shown - alone.astype(float)) ** 2)) < 4  # the same picture under the marks of two claims
+    assert np.sqrt(np.mean((shown - alone.astype(float)) ** 2)) < 6  # the same picture under the marks of two claims
 
 
 @pytest.mark.parametrize(
