@@ -185,7 +185,6 @@ def test_pictures_go_to_a_file_and_come_back(tiny_shelf, tmp_path, capsys):
     said = capsys.readouterr().out
     assert f"4 picture(s), {file.stat().st_size:,} bytes" in said
     assert main(["decompress", str(file), "--out", str(out)]) == 0
-    capsys.readouterr()
     assert sorted(p.name for p in out.iterdir()) == ["a-2.png", "a.png", "b.png", "c.png"]
     assert f"{out}: 4 PNG file(s)." in capsys.readouterr().out
     for name, pixels in (given | {"a-2": given["a"]}).items():

@@ -176,3 +176,24 @@ def test_without_a_picture_kept_the_look_of_the_whole_is_compared(tmp_path):
     assert result.sentence == (
         "Made here by gan-portraits, seed 42; edited since: mirrored, saved as JPEG, its manifest is gone."
     )
+
+
+def test_a_video_made_anew_is_still_known_by_its_first_frame(tmp_path):
+    import subprocess
+
+    import imageio_ffmpeg
+
+    from genlab.studio.pictures import mp4
+
+    known = Ledger(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
+    frames = np.stack([marked(0).transpose(2, 0, 1)] * 3)
+    made = seal(mp4(frames, 12), "video/mp4", CLAIM, key=KEY)
+    known.append([entry_of(made, thumbnail=False, payload=pixel_marks.payload_of(CLAIM))])
+    (tmp_path / "given.mp4").write_bytes(made.media)
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", str(tmp_path / "given.mp4"), "-map_metadata", "-1"]
+    subprocess.run([*command, "-c:v", "libx264", "-crf", "20", str(tmp_path / "again.mp4")], check=True)
+    again = (tmp_path / "again.mp4").read_bytes()
+    result = examine(again, key=KEY, ledger=known, detectors=DETECTORS)
+    assert result.sentence.startswith("Made here by gan-portraits, seed 42; edited since")
+    broken = examine(again[:200] + bytes(len(again) - 200), key=KEY, ledger=known, detectors=DETECTORS)
+    assert broken.verdict.verdict in ("unreadable", "no evidence")
