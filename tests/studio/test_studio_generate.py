@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from audits.provenance import read_claim, verify
+from audits.provenance import pixel_marks, read_claim, verify
 from genlab.data import examples
 from genlab.studio import marking, shelf
 from genlab.studio.generate import MOST, generate
@@ -59,7 +59,8 @@ def test_pictures_are_enlarged_eightfold_and_the_sheet_is_not():
         large = pixels(made.pictures[i].media)
         small = sheet[i // 8 * 28 :, i % 8 * 28 :][:28, :28]
         assert large.shape == (224, 224)
-        assert np.abs(large - small.repeat(8, 0).repeat(8, 1).astype(float)).mean() < 3  # the mark, and no more
+        enlarged = small.repeat(8, 0).repeat(8, 1)
+        assert (large == pixel_marks.marked(enlarged, marking.key(), made.pictures[i].claim)).all()  # and no more
     assert (sheet[28:, 3 * 28 :] == 0).all()
 
 
