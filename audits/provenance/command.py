@@ -12,7 +12,7 @@ from audits.provenance.claim import Claim
 from audits.provenance.containers import media_type_of
 from audits.provenance.content import MAX_MEDIA
 from audits.provenance.database import LedgerProblem
-from audits.provenance.keys import FILE, Key, KeyProblem, development_key, key_folder, key_from_env
+from audits.provenance.keys import FILE, Key, KeyProblem, development_key, key_folder, key_from_env, old_keys
 from audits.provenance.sealing import seal
 
 EXIT = {"made here": 0, "no evidence": 1, "unreadable": 3, "altered": 4}
@@ -102,19 +102,21 @@ def _verify(arguments) -> int:
     except OSError as error:
         print(f"python -m audits: {arguments.file}: {error.strerror or error}.", file=sys.stderr)
         return EXIT["unreadable"]
-    key = _key(arguments, make=False)
-    found = examine(media, key=key, sidecar=sidecar, ledger=_known_ledger(), detectors=_detectors(key))
+    key, old = _key(arguments, make=False), old_keys(os.environ)
+    known, detectors = _known_ledger(), _detectors(key, old)
+    found = examine(media, key=key, old=old, sidecar=sidecar, ledger=known, detectors=detectors)
     print(found.verdict.to_json() if arguments.json else spoken(found), end="" if arguments.json else "\n")
     return EXIT[found.verdict.verdict]
 
 
-def _detectors(key: Key | None) -> list:
+def _detectors(key: Key | None, old: tuple[Key, ...]) -> list:
     """What looks for our marks; where there is no key, nothing was marked here."""
-    if key is None:
+    keys = [*([key] if key else []), *old]
+    if not keys:
         return []
     from audits.provenance import pixel_marks
 
-    return [pixel_marks.detector([key], learned=bool(importlib.util.find_spec("torch")))]
+    return [pixel_marks.detector(keys, learned=bool(importlib.util.find_spec("torch")))]
 
 
 def _ledger(arguments) -> int:

@@ -8,7 +8,7 @@ whose picture this one shows.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from audits.provenance import content, looks, lookup, sealing
 from audits.provenance.claim import Claim
@@ -45,6 +45,7 @@ def examine(
     media: bytes,
     *,
     key: Key | bytes | None = None,
+    old: Sequence[Key] = (),
     sidecar: bytes | None = None,
     ledger: Ledger | LedgerProblem | None = None,
     detectors: Sequence[Detector] = (),
@@ -53,11 +54,12 @@ def examine(
 
     Args:
         key: whose manifests count as ours.
+        old: keys in use here before it, whose manifests count as ours too.
         sidecar: the signed claim beside a text.
         ledger: None where there is none to ask; one that could not be opened, or fails now, is told in its layer.
         detectors: one for each mark that is looked for.
     """
-    manifest = sealing.verify(media, key=key, sidecar=sidecar)
+    manifest = _manifest(media, key, old, sidecar)
     layers = list(manifest.layers)
     seen, unreadable = _look(media)
     marks = [d for d in (detect(seen.pixels) for detect in detectors) if d is not None] if seen else []
@@ -70,6 +72,20 @@ def examine(
     word, sentence = _combined(manifest, bool(found_marks), known, changes, unreadable)
     claim = known.entry.claim if known.entry and manifest.layers[0].state != "valid" else manifest.claim
     return Examined(sentence, Verdict(word, claim, tuple(layers)), known.entry, changes)
+
+
+def _manifest(media: bytes, key: Key | bytes | None, old: Sequence[Key], sidecar: bytes | None) -> Verdict:
+    """The verdict on the manifest by the key that signed it, or by the first key where none of ours did."""
+    first = sealing.verify(media, key=key, sidecar=sidecar)
+    if first.layers[0].state == "unknown key":
+        for other in old:
+            again = sealing.verify(media, key=other, sidecar=sidecar)
+            if again.layers[0].state != "unknown key":
+                layer = again.layers[0]
+                return replace(
+                    again, layers=(replace(layer, detail=f"{layer.detail} The key is an older one of ours."),)
+                )
+    return first
 
 
 def _look(media: bytes) -> tuple[Look | None, str]:

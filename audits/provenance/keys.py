@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 VARIABLE = "GENLAB_SIGNING_KEY"
+OLD_VARIABLE = "GENLAB_OLD_SIGNING_KEYS"
+MOST_OLD = 8  # each makes the search for marks longer
 FOLDER_VARIABLE = "GENLAB_KEY_FOLDER"
 FILE = "development.key"
 SHORTEST = 16  # bytes
@@ -48,15 +50,30 @@ class Key:
 def key_from_env(environ: Mapping[str, str]) -> Key | None:
     """The key in GENLAB_SIGNING_KEY (base64 of at least 16 random bytes), or None when it is not set."""
     text = environ.get(VARIABLE, "").strip()
-    if not text:
-        return None
+    return _from_base64(text, VARIABLE) if text else None
+
+
+def old_keys(environ: Mapping[str, str]) -> tuple[Key, ...]:
+    """Keys that signed and marked here before the one in use, newest first; a verifier knows them, nobody signs with
+    them.
+
+    They stand in GENLAB_OLD_SIGNING_KEYS, base64, with spaces between. A key that was stolen is left out: what it
+    signed proves nothing any more.
+    """
+    texts = environ.get(OLD_VARIABLE, "").split()
+    if len(texts) > MOST_OLD:
+        raise KeyProblem(f"{OLD_VARIABLE} holds {len(texts)} keys; the limit is {MOST_OLD}: leave the oldest out.")
+    return tuple(dict.fromkeys(_from_base64(text, OLD_VARIABLE) for text in texts))
+
+
+def _from_base64(text: str, variable: str) -> Key:
     try:
         secret = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise KeyProblem(f"{VARIABLE} is not base64; make one with `openssl rand -base64 32`.") from error
+        raise KeyProblem(f"{variable} is not base64; make one with `openssl rand -base64 32`.") from error
     if len(secret) < SHORTEST:
         raise KeyProblem(
-            f"{VARIABLE} holds {len(secret)} bytes and needs at least {SHORTEST}; "
+            f"{variable} holds {len(secret)} bytes and needs at least {SHORTEST}; "
             "make one with `openssl rand -base64 32`."
         )
     return Key.of(secret)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from audits.provenance import Claim, Key, Sealed, pixel_marks, seal
+from audits.provenance import Claim, Key, Sealed, keys, pixel_marks, seal
 from audits.provenance.certificates import public_certificate, signing_key_with_chain
 from audits.provenance.recording import entry_of
 from genlab.studio import ledger
@@ -65,6 +65,12 @@ def _marked(item: np.ndarray, claim: Claim) -> np.ndarray:
 def key() -> Key:
     """The signing key: the one in the environment, else this installation's development key."""
     return signing_key_with_chain(os.environ)
+
+
+@functools.cache
+def old_keys() -> tuple[Key, ...]:
+    """Keys of the environment that were in use here before; what they signed and marked is still ours."""
+    return keys.old_keys(os.environ)
 
 
 def certificate() -> bytes:

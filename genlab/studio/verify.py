@@ -15,7 +15,7 @@ LARGEST = uploads.LARGEST  # bytes of a file
 
 def detectors() -> tuple[Detector, ...]:
     """One for each kind of mark that this installation puts on."""
-    return (pixel_marks.detector([marking.key()]),)
+    return (pixel_marks.detector([marking.key(), *marking.old_keys()]),)
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,9 @@ def verify(media: bytes, *, sidecar: bytes | None = None) -> Verified:
         known = ledger.ledger()
     except LedgerProblem as problem:
         known = problem
-    found = examine(media, key=marking.key(), sidecar=sidecar, ledger=known, detectors=detectors())
+    found = examine(
+        media, key=marking.key(), old=marking.old_keys(), sidecar=sidecar, ledger=known, detectors=detectors()
+    )
     verdict = found.verdict
     obstacle = _obstacle(verdict.claim)
     return Verified(

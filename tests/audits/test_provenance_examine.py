@@ -11,7 +11,7 @@ from test_provenance_ledger import sql
 from test_provenance_perceptual import saved, smooth
 
 from audits.__main__ import main
-from audits.provenance import Claim, Key, content, looks, seal
+from audits.provenance import Claim, Key, content, looks, pixel_marks, seal
 from audits.provenance.containers import join_png, media_type_of, png_chunks
 from audits.provenance.detection import Detection
 from audits.provenance.examine import examine
@@ -279,3 +279,28 @@ def test_the_command_tells_the_sentence_first(tmp_path, monkeypatch, capsys):
     assert "is damaged" in capsys.readouterr().out
     assert main(["seal", "plain.png", "--claim", "claim.json", "--out", "again.png"]) == 2
     assert not (tmp_path / "again.png").exists()
+
+
+def test_what_a_former_key_signed_is_still_ours(sealed):
+    new = Key.of(b"n" * 32)
+    assert examine(sealed, key=new).verdict.verdict == "no evidence"
+    assert examine(sealed, key=new, old=[OTHER]).verdict.verdict == "no evidence"
+    result = examine(sealed, key=new, old=[OTHER, KEY])
+    assert (result.verdict.verdict, result.verdict.claim, states(result)["manifest"]) == ("made here", CLAIM, "valid")
+    assert "an older one of ours" in result.verdict.layers[0].detail
+    changed = bytearray(seal(saved(smooth(), "JPEG"), "image/jpeg", CLAIM, key=KEY).media)
+    changed[-40] ^= 1
+    assert examine(bytes(changed), key=new, old=[OTHER, KEY]).verdict.verdict == "altered"
+
+
+def test_a_mark_of_a_former_key_is_still_read(ledger):
+    pixels = np.asarray(Image.open(io.BytesIO(saved(smooth(), "PNG"))).convert("RGB"))
+    marked = pixel_marks.marked(pixels, KEY, CLAIM)
+    made = seal(saved(marked, "PNG"), "image/png", CLAIM, key=KEY)
+    ledger.append([entry_of(made, thumbnail=True, payload=pixel_marks.payload_of(CLAIM))])
+    new, bare = Key.of(b"n" * 32), saved(marked[:, ::-1], "PNG")
+    for keys, state in (([new], "absent"), ([new, OTHER, KEY], "found")):
+        result = examine(bare, key=new, ledger=ledger, detectors=[pixel_marks.detector(keys, learned=False)])
+        assert states(result)["pixel mark"] == state
+    assert result.verdict.claim == CLAIM
+    assert states(result)["ledger"] == "named"

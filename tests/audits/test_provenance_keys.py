@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from audits.provenance import Key, KeyProblem, development_key, key_from_env, signing_key
-from audits.provenance.keys import FILE
+from audits.provenance.keys import FILE, old_keys
 
 ROOT = Path(__file__).parents[2]
 RACE = "import sys, pathlib; from audits.provenance.keys import development_key as d; "
@@ -77,3 +77,18 @@ def test_ids_differ_and_short_secrets_are_refused():
     assert Key.of(b"a" * 16).id != Key.of(b"b" * 16).id
     with pytest.raises(KeyProblem, match="16 bytes"):
         Key.of(b"short")
+
+
+def test_former_keys_are_read_in_their_order():
+    first, second = (base64.b64encode(bytes([n]) * 32).decode() for n in (1, 2))
+    environ = {"GENLAB_OLD_SIGNING_KEYS": f"  {first}\n{second} {first}"}
+    assert old_keys(environ) == (Key.of(b"\x01" * 32), Key.of(b"\x02" * 32))
+    assert old_keys({}) == ()
+
+
+@pytest.mark.parametrize(
+    "text", ["nonsense!", "c2hvcnQ=", " ".join(base64.b64encode(bytes([n]) * 32).decode() for n in range(9))]
+)
+def test_former_keys_that_cannot_be_used(text):
+    with pytest.raises(KeyProblem, match="GENLAB_OLD_SIGNING_KEYS"):
+        old_keys({"GENLAB_OLD_SIGNING_KEYS": text})
