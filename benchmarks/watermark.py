@@ -4,8 +4,9 @@
 is drawn for every picture; a decoder that knows nothing matches each bit with probability 1/2, so a picture counts as
 found when so many bits are right that chance gives as many in at most 1e-6 of all cases (30 of 32). The decoder is not
 told which edit was made. Peers are measured where they can be imported (`invisible-watermark`, `blind-watermark`);
-they refuse some sizes, which counts as not found. Pictures are photographs nobody trained on, at 256 and 512 pixels,
-and what our own models make, enlarged as it is delivered; every one is listed with the hash of its pixels.
+they refuse some sizes, which counts as not found. Pictures are photographs nobody trained on, at 256 and 512 pixels;
+fresh ones of 256 pixels that were not looked at either while the mark and its search were made; and what our own models
+make, enlarged as it is delivered; every one is listed with the hash of its pixels.
 
 `--null 10000` looks at so many unmarked pictures of many kinds instead and counts how small our p-values get.
 """
@@ -126,9 +127,12 @@ def own_outputs() -> list[tuple[str, np.ndarray]]:
 
 
 def corpus(name: str) -> list[tuple[str, np.ndarray]]:
-    """ "256", "512" (photographs) or "own"."""
-    from genlab.data.photographs import test_pictures
+    """ "256", "512", "fresh" (photographs) or "own"."""
+    from genlab.data.photograph_tiles import mate_files
+    from genlab.data.photographs import squares, test_pictures
 
+    if name == "fresh":
+        return squares(mate_files(), 256, 50)
     return own_outputs() if name == "own" else test_pictures(int(name))
 
 
@@ -252,7 +256,7 @@ def small_ones(p_values: list[float]) -> dict:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--methods", default=";".join(METHODS), help="names with ; between them")
-    parser.add_argument("--corpora", default="256,512,own")
+    parser.add_argument("--corpora", default="256,512,fresh,own")
     parser.add_argument("--count", type=int, default=50, help="pictures of each corpus at most")
     parser.add_argument("--null", type=int, default=0, metavar="N", help="only look at N unmarked pictures")
     asked = parser.parse_args()

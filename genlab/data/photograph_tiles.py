@@ -46,11 +46,16 @@ def load(split: str) -> Data:
     if split == "test":
         return photographs.load("test")
     plasma = photographs.obtain_trained()
-    mate = obtain(MATE, TRAINED, places=[], sources=[_from_mate])
-    paths = [plasma / f"{name}.jpg" for name in photographs.TRAINED] + [mate / name for name in TRAINED]
+    paths = [plasma / f"{name}.jpg" for name in photographs.TRAINED] + mate_files()
     tiles = [tile for path in paths for tile in photographs.tiles(path, side=SIDE, sizes=SIZES)]
     edge = (SIDE - photographs.SIDE) // 2
     drawings = [np.pad(d, ((edge, edge), (edge, edge), (0, 0)), mode="edge") for d in photographs.drawings()]
     items = np.stack(tiles + drawings).transpose(0, 3, 1, 2)
     labels = np.repeat([0, 1], [len(tiles), len(drawings)])
     return Data("photograph-tiles", split, items, labels, photographs.NAMES, LICENCE, ATTRIBUTION, CAVEATS)
+
+
+def mate_files() -> list[Path]:
+    """The photographs of mate-backgrounds, which train the codec and nothing else: others may test on them."""
+    mate = obtain(MATE, TRAINED, places=[], sources=[_from_mate])
+    return [mate / name for name in TRAINED]

@@ -136,14 +136,19 @@ def drawings() -> list[np.ndarray]:
 
 
 def test_pictures(side: int) -> list[tuple[str, np.ndarray]]:
-    """50 squares of `side` pixels nobody trains on, uint8 (side, side, 3), with names that say where they are cut.
+    """50 squares of `side` pixels nobody trains on, uint8 (side, side, 3), with names that say where they are cut."""
+    return squares(test_files(), side, 50)
+
+
+def squares(paths: list[Path], side: int, count: int) -> list[tuple[str, np.ndarray]]:
+    """So many squares of photographs, uint8 (side, side, 3), with names that say where they are cut.
 
     The middle square of each photograph, then squares of 512 pixels or more from the large ones.
     """
     from PIL import Image
 
     found, large = [], []
-    for path in test_files():
+    for path in paths:
         with Image.open(path, formats=["JPEG", "PNG"]) as image:
             whole = image.convert("RGB")
         if max(whole.size) > 4000:
@@ -154,7 +159,7 @@ def test_pictures(side: int) -> list[tuple[str, np.ndarray]]:
             large.append((path.name, whole))
         found.append((path.name, _square(whole, (width - short) // 2, (height - short) // 2, short, side)))
     rng = np.random.default_rng(0)
-    for i in range(50 - len(found)):
+    for i in range(count - len(found)):
         name, whole = large[i % len(large)]
         width, height = whole.size
         cut = int(rng.integers(512, min(width, height) + 1))
