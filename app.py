@@ -54,16 +54,16 @@ def build() -> gr.Blocks:
             explore.build(demo)
         with gr.Tab("Autoencoders") as kinds_tab:
             autoencoders.build(kinds_tab)
-        with gr.Tab("Compress"):
-            compress.build(demo)
+        with gr.Tab("Compress") as compress_tab:
+            compress.build(demo, compress_tab)
         with gr.Tab("Bias audit") as audit_tab:
             bias.build(audit_tab)
         with gr.Tab("Mitigate"):
             mitigate.build(demo)
         with gr.Tab("Detect") as detect_tab:
             detect.build(detect_tab)
-        with gr.Tab("Verify"):
-            verify.build(demo)
+        with gr.Tab("Verify") as verify_tab:
+            verify.build(demo, verify_tab)
         with gr.Tab("Cards"):
             cards.build(demo)
         api.build()

@@ -12,9 +12,9 @@ from audits.provenance import Claim, Layer, Sealed
 from audits.provenance.containers import join_png, png_chunks
 from audits.provenance.examine import examine
 from audits.watermark import attacks
-from genlab.studio import generate, ledger, marking, pictures
+from genlab.studio import generate, ledger, marking, pictures, shelf
 from genlab.studio.shelf import StudioError, whole
-from genlab.studio.verify import detectors
+from genlab.studio.verify import Verified, detectors, verify
 
 MOST = 16  # items under the whole battery
 BOXES = ("upside_down", "mirrored", "screenshot", "metadata_gone")
@@ -136,6 +136,23 @@ def attack(model: str, *, seed: object = 0, edit: Edit | None = None) -> Attacke
     )  # fmt: skip
     named = found.verdict.verdict in ("made here", "altered") and found.verdict.claim == claim
     return Attacked(made, shown, found.sentence, named, found.verdict.layers, bare.verdict.layers[-1].state)
+
+
+def example() -> tuple[str, Verified]:
+    """An item of the shelf's largest pictures, edited as people do, and what Verify says of it.
+
+    Returns:
+        What it is, in a sentence, and the verdict.
+    """
+    known = max(shelf.with_capability("generate"), key=lambda entry: entry.shape[-1])
+    made = generate.generate(known.name, seed=42, count=1).pictures[0]
+    pixels, grey = _pixels(made.media)
+    edit = Edit(crop=0.8, mirrored=True, jpeg=70)
+    words = (
+        f"An example, until you give a file of your own: {known.name}, seed 42, mirrored, cut to 80 % of each side "
+        "and saved with a JPEG's quality of 70; its metadata is gone."
+    )
+    return words, verify(_png(edit.apply(pixels), grey))
 
 
 @dataclass(frozen=True)

@@ -27,8 +27,12 @@ WAYS = ("Every pixel back", "Smaller, with a loss")
 SHOWN = 24  # decoded pictures on the page; the files hold all
 
 
-def build(demo: gr.Blocks) -> None:
-    """The tab's contents, its events, and the public endpoints `compress` and `decompress`."""
+def build(demo: gr.Blocks, tab: gr.Tab | None = None) -> None:
+    """The tab's contents, its events, and the public endpoints `compress` and `decompress`.
+
+    Args:
+        tab: a shipped item is compressed when it is first chosen.
+    """
     held, source = gr.State(None), gr.State(None)
     with gr.Row(elem_classes="result-first"):
         with gr.Column(scale=4, min_width=300):
@@ -85,6 +89,9 @@ def build(demo: gr.Blocks) -> None:
     seen = [slider, residual, bits]
     result = [held, told, comparison, which, *seen, figures, opened, gallery, out, command]
     demo.load(guarded(_arrive), None, [way], show_progress="hidden", api_visibility="private")
+    if tab is not None:
+        tab.select(guarded(_first), [source, data, number, *controls], [source, *result], show_progress="hidden",
+                   **private, **shared)  # fmt: skip
     upload.upload(guarded(_uploaded), upload, source, **private, queue=False).success(
         guarded(_show), [source, *controls], result, **private, **shared
     )
@@ -156,6 +163,14 @@ def file_name(name: str) -> str:
 
 def _arrive() -> Any:
     return gr.update(visible=bool(files.codecs()))
+
+
+def _first(source: tuple[str, bytes] | None, data: str, number: object, *controls) -> list:
+    """Something to look at for a visitor who has given nothing yet."""
+    if source is not None:
+        return [gr.skip()] * 13
+    item = _taken(data, number)
+    return [item, *_show(item, *controls)]
 
 
 def _uploaded(payload: object) -> tuple[str, bytes]:

@@ -7,6 +7,7 @@ import gradio as gr
 
 from audits.provenance import Claim
 from genlab.studio import marking, uploads
+from genlab.studio.attack import example
 from genlab.studio.regenerate import make_again
 from genlab.studio.verify import Verified
 from genlab.studio.verify import verify as studio_verify
@@ -25,9 +26,13 @@ LIMITS = (
 )
 
 
-def build(demo: gr.Blocks) -> None:
-    """The tab's contents, its events, and the public endpoint `verify`."""
-    claimed = gr.State(None)
+def build(demo: gr.Blocks, tab: gr.Tab | None = None) -> None:
+    """The tab's contents, its events, and the public endpoint `verify`.
+
+    Args:
+        tab: an edited item of ours is looked at when it is first chosen.
+    """
+    claimed, seen = gr.State(None), gr.State(False)
     with gr.Row(elem_classes="result-first"):
         with gr.Column(scale=4, min_width=300):
             upload = gr.File(label="Any file: picture, sound, video or text", height=170, elem_id="verify-file")
@@ -51,6 +56,8 @@ def build(demo: gr.Blocks) -> None:
     private = {"api_visibility": "private", "preprocess": False}
     shared = {"concurrency_id": HEAVY, "concurrency_limit": AT_ONCE}
     shown = [claimed, told, again, obstacle, go, made, copy]
+    if tab is not None:
+        tab.select(guarded(_first), [seen, upload], [seen, *shown], show_progress="hidden", **private, **shared)
     gr.on([upload.upload, beside.upload], guarded(_look), [upload, beside], shown, **private, **shared)
     upload.clear(guarded(_forget), None, shown, api_visibility="private", queue=False)
     go.click(guarded(_again), claimed, [made, copy], **private, **shared)
@@ -93,11 +100,22 @@ def _verified(payload: object, beside: object) -> Verified:
 def _look(payload: object, beside: object) -> list:
     if not uploaded_path(payload):  # a claim without its text yet
         return _forget()
-    found = _verified(payload, beside)
+    return _found(_verified(payload, beside))
+
+
+def _first(seen: bool, payload: object) -> list:
+    """What the page says of an edited item, for a visitor who has given nothing yet."""
+    if seen or uploaded_path(payload):
+        return [True, *[gr.skip()] * 7]
+    words, found = example()
+    return [True, *_found(found, f'<p class="note">{html.escape(words)}</p>')]
+
+
+def _found(found: Verified, before: str = "") -> list:
     possible = found.claim is not None and not found.obstacle
     why = "" if possible else f'<p class="note">{html.escape(found.obstacle)}</p>'
     empty = gr.update(value=None, visible=False)
-    return [found.claim, _told(found), gr.update(visible=found.claim is not None), why,
+    return [found.claim, before + _told(found), gr.update(visible=found.claim is not None), why,
             gr.update(visible=possible), empty, empty]  # fmt: skip
 
 

@@ -198,6 +198,21 @@ def test_cards_are_rendered(chromium, app):
         assert page.get_by_role("textbox", name="Copy as command").input_value().startswith("python -m genlab card ")
 
 
+def test_compress_and_verify_open_with_a_result(chromium, app):
+    with opened(chromium, app) as page:
+        tab(page, "Compress")
+        page.wait_for_selector("#compressed .sentence")
+        assert "bits per pixel" in page.locator("#compressed .sentence").inner_text()
+        tab(page, "Verify")
+        page.wait_for_selector("#verdict .sentence")
+        assert "An example" in page.locator("#verdict .note").first.inner_text()
+        before = page.locator("#verdict").inner_text()
+        tab(page, "Generate")
+        tab(page, "Verify")  # once only
+        page.wait_for_timeout(500)
+        assert page.locator("#verdict").inner_text() == before
+
+
 @pytest.mark.parametrize("mode", list(MODES))
 def test_nothing_stands_in_anyones_way(chromium, app, mode):
     """axe-core finds no violation on any tab, before and after use, and nothing is wider than the screen."""
