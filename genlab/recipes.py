@@ -202,6 +202,27 @@ RECIPES: dict[str, Recipe] = {
     "fashion-codec": Recipe("item-codec", "fashion", {}, steps=12500, batch=32, lr=2e-3, ema=0.998),
 }
 
+TRIALS: dict[str, Recipe] = {  # no models of the shelf: what a benchmark trains when it needs it
+    "judge-digits": Recipe("judge", "mnist", {"width": 8}, steps=1500, batch=128, lr=3e-3, ema=0.995),
+    "gan-stacked-digits": Recipe(
+        "gan",
+        "stacked-digits",
+        {
+            "shape": [3, 28, 28],
+            "width": 16,
+            "loss": "relativistic",
+            "spectral": False,
+            "r1": 0.5,
+            "r2": 0.5,
+            "penalty_every": 4,
+            "critic_rate": 1.0,
+            "rehearsal": 0.4,
+        },
+        steps=8000,
+        batch=64,
+        lr=4e-4,
+    ),
+}
 MARKS: dict[str, Recipe] = {  # no model of the shelf: what audits/watermark reads marks with
     "watermark": Recipe("watermark", "photographs", {"width": 20, "depth": 2}, steps=900, batch=8, lr=4e-3, ema=0.99),
 }
@@ -213,7 +234,7 @@ def recipe_of(name: str) -> Recipe:
     Raises:
         ValueError: there is none.
     """
-    known = RECIPES | MARKS
+    known = RECIPES | TRIALS | MARKS
     if name not in known:
         raise ValueError(f"Recipes are {', '.join(known)}; {name!r} was given.")
     return known[name]
