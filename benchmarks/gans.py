@@ -186,7 +186,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path(".cache/trials"), help="where trained models lie")
     chosen = parser.parse_args()
     steps = {
-        "toys": [(f"{name} seed {seed}", toy, (name, seed)) for name in ("ring", "grid") for seed in range(SEEDS)],
+        "toys": [(f"{name} seed {seed}", toy, (name, seed)) for seed in range(SEEDS) for name in ("ring", "grid")],
         "stacked": [(name, stacked, (name, chosen.work)) for name in (DIGITS, *STACKED)],
         "emoji": [(name, emoji, (name, chosen.work)) for name in (EMOJI_JUDGE, *EMOJI)],
     }
