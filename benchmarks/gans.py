@@ -5,8 +5,8 @@ grid of 25 Gaussians, ten seeds each, the recipes `gan-ring` and `gan-grid`: mod
 of one, the spread of every mode over the true one after the same cut, CPU seconds. Stacked: 1,000 kinds of three
 digits, 26,000 samples of one unconditional generator, named by the classifier `judge-digits`, beside a plain DCGAN.
 Emoji: the kernel distance of `progan-emoji` and of a DCGAN of as many weights that learnt for as many CPU seconds, on
-the features of `judge-emoji`, and the share of near copies. A model that is missing in the folder `--work` is trained
-there first.
+the features of `judge-emoji` and of a packaged InceptionV3, a sheet of samples, and the share of near copies in
+pixels. A model that is missing in the folder `--work` is trained there first.
 """
 
 import argparse
@@ -27,7 +27,7 @@ SEEDS, POINTS = 10, 20_000
 STACKED, DIGITS = ("gan-stacked-digits", "dcgan-stacked-digits"), "judge-digits"
 SAMPLES = 26_000
 EMOJI, EMOJI_JUDGE = ("progan-emoji", "dcgan-emoji"), "judge-emoji"
-DRAWN = 3_000
+DRAWN, OPINIONS = 3_000, 1_000  # drawings of each generator, and those of them that the second network sees
 WITHIN = 3.0  # deviations
 
 
@@ -145,8 +145,9 @@ def stacked(name: str, work: Path) -> dict:
 
 
 def emoji(name: str, work: Path) -> dict:
-    """Distances of one generator's drawings to those of the training split, in the features of the judge."""
+    """Distances of one generator's drawings to those of the training split, in the features of two networks."""
     import torch
+    from packaged_inception import Inception
 
     from audits.privacy.copies import nearest_copies
     from audits.quality.frechet import frechet_distance
@@ -155,29 +156,44 @@ def emoji(name: str, work: Path) -> dict:
     from genlab.seeds import Seeds
 
     judge, facts = trained(EMOJI_JUDGE, work)
-
-    def features(split: str) -> np.ndarray:
-        return judge.features(torch.from_numpy(load("emoji", split).items).float() / 255).numpy()
-
-    train, test = features("train"), features("test")
+    train, test = (torch.from_numpy(load("emoji", split).items).float() / 255 for split in ("train", "test"))
+    train = train[np.random.default_rng(0).permutation(len(train))]
+    known, second = judge.features(train).numpy(), Inception()
     if name == EMOJI_JUDGE:
-        halves = np.random.default_rng(0).permutation(len(train))
-        first, second = train[halves[: len(train) // 2]], train[halves[len(train) // 2 :]]
-        return facts | {"half_against_half": shown(kernel_distance(first, second))}
+        right = judge.logits(test).argmax(1).numpy() == load("emoji", "test").labels
+        middle, others = len(train) // 2, second.features(train[: 2 * OPINIONS])
+        return facts | {
+            "accuracy": round(float(right.mean()), 4),
+            "half_against_half": shown(kernel_distance(known[:middle], known[middle:])),
+            "half_against_half_inception": shown(kernel_distance(others[:OPINIONS], others[OPINIONS:])),
+        }
     model, facts = trained(name, work)
     images = model.sample(Seeds.count_from(1_000_000, DRAWN), knobs=model.Knobs(truncation=4.0))
-    made = judge.features(images).numpy()
+    sheet(images[: 8 * 16], RESULTS.parent / f"{name}.png")
+    made, drawn = judge.features(images).numpy(), second.features(images[:OPINIONS])
+    flat = [part.flatten(1).numpy() for part in (images[:2000], train, test)]
     return facts | {
-        "kernel": shown(kernel_distance(made, train)),
-        "frechet": round(frechet_distance(made, train), 4),
-        "copies": shown(nearest_copies(made, train, test)),
+        "kernel": shown(kernel_distance(made, known)),
+        "kernel_inception": shown(kernel_distance(drawn, second.features(train[:OPINIONS]))),
+        "frechet": round(frechet_distance(made, known), 4),
+        "copies": shown(nearest_copies(*flat)),
     }
 
 
+def sheet(images, path: Path, columns: int = 16) -> None:
+    """Pictures (n, 3, h, w) in rows, as one PNG."""
+    from PIL import Image
+
+    n, channels, height, width = images.shape
+    rows = images.view(n // columns, columns, channels, height, width).permute(0, 3, 1, 4, 2)
+    whole = rows.reshape(n // columns * height, columns * width, channels)
+    Image.fromarray(whole.mul(255).round().byte().numpy()).save(path, optimize=True)
+
+
 def shown(finding) -> dict:
-    """A finding's figures as JSON."""
+    """A finding's figures as JSON, to four digits."""
     kept = dataclasses.asdict(finding)
-    return {key: round(float(kept[key]), 6) for key in ("value", "low", "high")} | {"n": kept["n"]}
+    return {key: float(f"{kept[key]:.4g}") for key in ("value", "low", "high")} | {"n": kept["n"]}
 
 
 def main() -> None:
