@@ -206,15 +206,21 @@ def main() -> None:
         "stacked": [(name, stacked, (name, chosen.work)) for name in (DIGITS, *STACKED)],
         "emoji": [(name, emoji, (name, chosen.work)) for name in (EMOJI_JUDGE, *EMOJI)],
     }
-    found = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     for section in chosen.sections or SECTIONS:
         for row, measure, arguments in steps[section]:
-            if row in found.get(section, {}):
+            if row in measured().get(section, {}):
                 continue
+            figures = measure(*arguments)
+            found = measured()  # again: another section may have been measured beside this one
             found["machine"] = machine()
-            found.setdefault(section, {})[row] = measure(*arguments)
-            print(section, row, json.dumps(found[section][row]), flush=True)
+            found.setdefault(section, {})[row] = figures
             RESULTS.write_text(json.dumps(found, indent=1) + "\n")
+            print(section, row, json.dumps(figures), flush=True)
+
+
+def measured() -> dict:
+    """What the file of results holds."""
+    return json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
 
 
 if __name__ == "__main__":
