@@ -3,7 +3,8 @@
 Written step by step to benchmarks/results/gans.json; what is there already is not run again. Toys: a ring of 8 and a
 grid of 25 Gaussians, ten seeds each, the recipes `gan-ring` and `gan-grid`: modes found, points within three deviations
 of one, the spread of every mode over the true one after the same cut, CPU seconds. Stacked: 1,000 kinds of three
-digits, 26,000 samples of one unconditional generator, named by the classifier `judge-digits`, beside a plain DCGAN.
+digits, 26,000 samples of unconditional generators, named by the classifier `judge-digits`: a VAE whose codes are drawn
+by a flow, a GAN that began as one, and a plain DCGAN.
 Emoji: the kernel distance of `progan-emoji` and of a DCGAN of as many weights that learnt for as many CPU seconds, on
 the features of `judge-emoji` and of a packaged InceptionV3, a sheet of samples, and the share of near copies in
 pixels. A model that is missing in the folder `--work` is trained there first.
@@ -24,7 +25,8 @@ from serving import machine
 RESULTS = Path(__file__).resolve().parent / "results" / "gans.json"
 SECTIONS = ("toys", "stacked", "emoji")
 SEEDS, POINTS = 10, 20_000
-STACKED, DIGITS = ("gan-stacked-digits", "dcgan-stacked-digits"), "judge-digits"
+STACKED = ("vae-stacked-digits", "gan-stacked-digits", "dcgan-stacked-digits")
+DIGITS = "judge-digits"
 SAMPLES = 26_000
 EMOJI, EMOJI_JUDGE = ("progan-emoji", "dcgan-emoji"), "judge-emoji"
 DRAWN, OPINIONS = 3_000, 1_000  # drawings of each generator, and those of them that the second network sees
@@ -137,9 +139,12 @@ def stacked(name: str, work: Path) -> dict:
             "perfect": kinds(np.bincount(drawn, minlength=stacked_digits.KINDS)),
         }  # fmt: skip
     model, facts = trained(name, work)
+    plain = {"truncation": 4.0, "guidance": 1.0}  # samples as they were learnt
+    known = {field.name for field in dataclasses.fields(model.Knobs)}
+    knobs = dataclasses.replace(model.default_knobs(), **{key: plain[key] for key in known & set(plain)})
     counts = np.zeros(stacked_digits.KINDS, np.int64)
     for first in range(0, SAMPLES, 1000):
-        images = model.sample(Seeds.count_from(1_000_000 + first, 1000), knobs=model.Knobs(truncation=4.0))
+        images = model.sample(Seeds.count_from(1_000_000 + first, 1000), knobs=knobs)
         counts += np.bincount(named(judge, images), minlength=len(counts))
     return facts | kinds(counts) | {"samples": SAMPLES}
 

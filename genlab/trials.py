@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from genlab.recipes import Recipe
+from genlab.recipes import Recipe, Stage
 
 TOY_GAN = Recipe(
     "gan",
@@ -55,6 +55,22 @@ TRIALS: dict[str, Recipe] = {
         batch=32,
         lr=4e-4,
         ema=0.995,
+    ),
+    "vae-stacked-digits": Recipe(
+        "vae",
+        "stacked-digits",
+        {
+            "shape": [3, 28, 28],
+            "latent": 64,
+            "width": 32,
+            "likelihood": "bernoulli",
+            "free_bits": 0.1,
+            "priors": ["flow"],
+        },
+        steps=3000,
+        batch=64,
+        lr=2e-3,
+        prior=Stage(steps=2500, batch=256, lr=1e-3),
     ),
     "dcgan-stacked-digits": Recipe(
         "gan",
