@@ -19,6 +19,12 @@ VARIANTS = {
         "vae",
         {"shape": SHAPE, "classes": 3, "conditional": True, "latent": 4, "width": 8, "likelihood": "bernoulli"},
     ),
+    "vae points": ("vae", {"shape": (2,), "latent": 3, "width": 16, "priors": ("flow",)}),
+    "gan points": ("gan", {"shape": (2,), "latent": 4, "width": 4, "loss": "non-saturating", "spectral": False}),
+    "gan points clipped": (
+        "gan",
+        {"shape": (2,), "latent": 4, "width": 4, "loss": "wasserstein", "clip": 0.01, "spectral": False},
+    ),
     "gan": ("gan", {"shape": SHAPE, "classes": 3, "latent": 4, "width": 4, "augment": 1, "r1": 0.1}),
     "gan unconditional": ("gan", {"shape": (3, 8, 8), "latent": 4, "width": 4, "loss": "non-saturating"}),
     "gan patches": ("gan", {"shape": (3, 16, 16), "latent": 4, "width": 4, "patch": 2, "augment": 2}),
@@ -34,6 +40,16 @@ VARIANTS = {
         "gan",
         {"shape": SHAPE, "classes": 3, "latent": 4, "width": 4, "loss": "wasserstein", "gradient_penalty": 10.0,
          "spectral": False, "critic_steps": 2, "penalty_every": 1},
+    ),
+    "gan growing": (
+        "gan",
+        {"shape": (3, 16, 16), "latent": 4, "width": 4, "stages": 2, "patch": 2, "growing": True, "spectral": False,
+         "loss": "non-saturating", "r1": 0.1},
+    ),
+    "gan relativistic": (
+        "gan",
+        {"shape": SHAPE, "latent": 4, "width": 4, "loss": "relativistic", "spectral": False, "r1": 0.1, "r2": 0.1,
+         "noise": 0.3},
     ),
     "judge": ("judge", {"shape": SHAPE, "classes": 3, "width": 4, "feature": 8}),
     "judge attributes": (
