@@ -38,7 +38,7 @@ class ModeCoverage:
 
 @dataclass(frozen=True)
 class DigitModes:
-    """Stacked digits: how many of the 1,000 triples occur, and the KL divergence (nats) of their shares to the truth."""
+    """Stacked digits: how many of the 1,000 triples occur, and the KL divergence in nats of their shares."""
 
     found: int
     divergence: float
