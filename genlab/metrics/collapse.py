@@ -124,7 +124,7 @@ class Watch:
         if since is None:
             return None
         return Alarm("divergence", step, since, (
-            f"Divergence: since step {since:,} most generated items ({stray:.0%} now) lie more than {OUTSIDE:.0f} times "
+            f"Divergence: since step {since:,} most items ({stray:.0%} now) lie more than {OUTSIDE:.0f} times "
             "as far out as the farthest real one."
         ))  # fmt: skip
 
