@@ -107,7 +107,7 @@ def fit(
 
 
 def reseed(seed: int, device: torch.device) -> None:
-    """What torch.manual_seed does for the CPU and CUDA; for absent devices that one formats a stack trace each, 1 ms."""
+    """What torch.manual_seed does for the CPU and CUDA; that one also formats a stack trace for each absent device."""
     torch.default_generator.manual_seed(seed)
     if device.type == "cuda":
         torch.cuda.manual_seed_all(seed)
