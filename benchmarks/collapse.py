@@ -12,7 +12,6 @@ before. Runs that the oracle finds neither healthy nor failed are counted as "be
 import argparse
 import functools
 import json
-import math
 import os
 import sys
 import time
@@ -106,10 +105,10 @@ def oracle(model: torch.nn.Module, data: str) -> tuple[str, dict]:
     """The verdict of one who knows the modes.
 
     A point is near a mode within a quarter of the distance between neighbouring centres, and a mode is reached when it
-    has at least `REACHED` of an equal share of the points that are near one. "divergence": not a number anywhere, or most
-    points beyond three times the data's radius; "posterior collapse": a VAE brings back at most twice as many held-out
-    points to their own mode as chance would; "mode collapse": fewer than 90 % of the modes are reached; "healthy": all
-    are, and half of all points are near one.
+    has at least `REACHED` of an equal share of the points that are near one. "divergence": not a number anywhere, or
+    most points beyond three times the data's radius; "posterior collapse": a VAE brings back at most twice as many
+    held-out points to their own mode as chance would; "mode collapse": fewer than 90 % of the modes are reached;
+    "healthy": all are, and half of all points are near one.
     """
     modes, (held, labels) = MODES[data], points(data, "test")
     made = drawn(model, FINAL, torch.Generator().manual_seed(1))
@@ -160,7 +159,7 @@ def interval(hits: int, n: int) -> dict:
 
     low = 0.0 if hits == 0 else float(beta.ppf(0.025, hits, n - hits + 1))
     high = 1.0 if hits == n else float(beta.ppf(0.975, hits + 1, n - hits))
-    return {"hits": hits, "n": n, "value": hits / n if n else math.nan, "low": low, "high": high}
+    return {"hits": hits, "n": n, "value": hits / n if n else None, "low": low, "high": high}
 
 
 def rates(runs: list[dict]) -> dict:
