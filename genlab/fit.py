@@ -85,7 +85,7 @@ def fit(
     device = next(model.parameters()).device
     for t in range(done, steps):
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-            torch.manual_seed(seed * 1_000_003 + t)
+            reseed(seed * 1_000_003 + t, device)
             losses = step(batches[t], t / steps)
         if average is not None:
             blend(average, model, min(ema, (1 + t) / (10 + t)))
@@ -104,6 +104,13 @@ def fit(
     model.eval()
     if resume:
         resume.unlink(missing_ok=True)
+
+
+def reseed(seed: int, device: torch.device) -> None:
+    """What torch.manual_seed does for the CPU and CUDA; that one also formats a stack trace for each absent device."""
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        torch.cuda.manual_seed_all(seed)
 
 
 @torch.no_grad()
