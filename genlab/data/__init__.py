@@ -15,7 +15,7 @@ class Data:
     Attributes:
         name: the data set's name, as `load` takes it.
         split: "train" or "test"; where there is a third one, "validate".
-        items: uint8 array, (n, c, h, w).
+        items: uint8 array, (n, c, h, w); of the toys float32 points, (n, 2).
         labels: int64 array, (n,), class numbers.
         attributes: further exact labels, each an array of (n,).
         groups: names of an attribute's groups, by the number in its array.
@@ -54,10 +54,12 @@ def load(name: str, split: str = "train") -> Data:
         ValueError: the name or the split is unknown.
         DataError: the data is neither on this machine nor can it be fetched, or its hash is wrong.
     """
-    from genlab.data import fashion, mnist, photograph_tiles, photographs, portraits, professions, solar_cells
+    from genlab.data import fashion, mnist, photograph_tiles, photographs, portraits, professions, solar_cells, toys
 
     loaders = {"fashion": fashion.load, "professions": professions.load, "photographs": photographs.load}
     loaders |= {"mnist": mnist.load, "solar-cells": solar_cells.load, "photograph-tiles": photograph_tiles.load}
+    for toy in toys.NAMES:
+        loaders[toy] = functools.partial(toys.load, toy)
     for mix in portraits.STYLE_OF:
         loaders[mix] = functools.partial(portraits.load, mix)
     if name not in loaders:

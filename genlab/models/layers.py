@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -29,6 +30,13 @@ def in_micro_batches(function: Callable[..., Tensor], *inputs: Tensor | None, si
 def pad_rows(x: Tensor, size: int) -> Tensor:
     """`x` with rows of zeros appended up to `size`."""
     return x if len(x) == size else torch.cat([x, x.new_zeros(size - len(x), *x.shape[1:])])
+
+
+def perceptron(inputs: int, outputs: int, *, width: int, hidden: int) -> nn.Sequential:
+    """`hidden` layers of `width` units and one of outputs, with leaky rectifiers between them."""
+    sizes = [inputs, *[width] * hidden]
+    inner = [module for a, b in pairwise(sizes) for module in (nn.Linear(a, b), nn.LeakyReLU(0.2))]
+    return nn.Sequential(*inner, nn.Linear(width, outputs))
 
 
 class Residual(nn.Module):

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-LIKELIHOODS = ("gaussian", "laplace", "bernoulli", "logistic")
+LIKELIHOODS = ("gaussian", "laplace", "bernoulli", "logistic", "normal")
 
 
 def parameters_per_pixel(likelihood: str, channels: int, mixtures: int) -> int:
@@ -15,8 +15,9 @@ def parameters_per_pixel(likelihood: str, channels: int, mixtures: int) -> int:
 
 
 def log_likelihood(likelihood: str, x: Tensor, parameters: Tensor, *, log_deviation: Tensor) -> Tensor:
-    """log p(x) in nats an item, (n,), of images x (n, c, h, w) in [0, 1].
+    """log p(x) in nats an item, (n,), of images x (n, c, h, w) in [0, 1], or of points (n, d).
 
+    "normal" is "gaussian" for points: what the decoder gives is the mean as it is.
     "gaussian" is a density with one learned deviation (the squared error, weighted as the evidence asks
     for: Rybkin et al. 2021); "laplace" the same with the absolute error, whose best guess is a median and
     keeps edges sharp; "bernoulli" the cross-entropy of grey values; "logistic" the probability of
@@ -30,12 +31,15 @@ def log_likelihood(likelihood: str, x: Tensor, parameters: Tensor, *, log_deviat
     if likelihood == "laplace":  # no sigmoid: where it saturates, an absolute error would leave no gradient
         error = (x - 0.5 - parameters).abs() * torch.exp(-log_deviation)
         return (-error - log_deviation - math.log(2)).flatten(1).sum(1)
-    error = (x - torch.sigmoid(parameters)).square() * torch.exp(-2 * log_deviation)
+    mean = parameters if likelihood == "normal" else torch.sigmoid(parameters)
+    error = (x - mean).square() * torch.exp(-2 * log_deviation)
     return (-0.5 * error - log_deviation - 0.5 * math.log(2 * math.pi)).flatten(1).sum(1)
 
 
 def mean_picture(likelihood: str, parameters: Tensor) -> Tensor:
     """E[x | parameters] in [0, 1], (n, c, h, w)."""
+    if likelihood == "normal":
+        return parameters
     if likelihood == "laplace":
         return (parameters.float() + 0.5).clamp(0, 1)
     if likelihood != "logistic":

@@ -4,13 +4,14 @@ An encoder gives q(z | x), a decoder p(x | z); both are trained to raise the evi
 log p(x) >= E_q[log p(x | z)] - KL(q(z | x) || p(z)) (Kingma and Welling 2014, equation 3; beta on the
 KL: Higgins et al. 2017). The code z is a flat vector with prior N(0, I). Optional local latents below
 it, small maps with a learned prior p(local | z), hold texture (a ladder: Sønderby et al. 2016; Vahdat
-and Kautz 2020). Samples draw z from a prior fitted on the codes afterwards (`prior.py`).
+and Kautz 2020). Samples draw z from a prior fitted on the codes afterwards (`prior.py`). Items may also
+be points of the plane, for networks of plain layers.
 """
 
+import contextlib
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -18,9 +19,10 @@ from torch import Tensor, nn
 
 from genlab.device import autocast
 from genlab.models.contract import Batch, Images, Labels, check_labels, knob
-from genlab.models.layers import Descent, Residual, in_micro_batches
+from genlab.models.layers import Descent, in_micro_batches, perceptron
 from genlab.models.likelihoods import LIKELIHOODS, log_likelihood, mean_picture, parameters_per_pixel
 from genlab.models.prior import Flow, Mixture
+from genlab.models.vae_networks import Local, stack, wide
 from genlab.seeds import Seeds
 
 PRIORS = ("flow", "mixture", "normal")
@@ -41,18 +43,20 @@ class Knobs:
 
 
 class VAE(nn.Module):
-    """Convolutional VAE for square images whose side is a multiple of 4 times the patch.
+    """VAE for square images whose side is a multiple of 4 times the patch, or for points.
 
     Args:
-        shape: (channels, side, side); channels must be 1 for the "logistic" likelihood.
+        shape: (channels, side, side), channels 1 for the "logistic" likelihood; or (d,) for points, whose likelihood is
+            "normal" and which have no `conditional`, `local` or `patch`.
         classes: number of classes that samples can be asked for (0: none).
         conditional: whether encoder and decoder see the class too (else only the fitted priors do).
         latent: size d of the code.
         local: channels of the local latents after each residual block at a quarter and at half of the side.
-        width: channels at half of the side; twice as many at a quarter.
-        depth: residual blocks at each resolution.
+        width: channels at half of the side; twice as many at a quarter; of points units a layer.
+        depth: residual blocks at each resolution; of points hidden layers beyond one.
         patch: side of the pixel blocks that the networks take and give as channels (2: a quarter of the work).
-        likelihood: "gaussian", "laplace", "bernoulli" or "logistic" (mixture of `mixtures` discretised logistics).
+        likelihood: "gaussian", "laplace", "bernoulli" or "logistic" (mixture of `mixtures` discretised logistics); ""
+            is "logistic" for images and "normal" for points.
         beta: weight of the KL divergence.
         warm_up: share of the run over which that weight rises from 0.
         local_from: share of the run before which local latents carry nothing, so that the code learns first.
@@ -73,7 +77,7 @@ class VAE(nn.Module):
         width: int = 64,
         depth: int = 1,
         patch: int = 1,
-        likelihood: str = "logistic",
+        likelihood: str = "",
         mixtures: int = 3,
         beta: float = 1.0,
         warm_up: float = 0.1,
@@ -82,17 +86,37 @@ class VAE(nn.Module):
         priors: tuple[str, ...] = (),
     ):
         super().__init__()
-        if likelihood not in LIKELIHOODS:
-            raise ValueError(f"Likelihoods are {', '.join(LIKELIHOODS)}; {likelihood!r} was given.")
+        self.points = len(shape) == 1
+        likelihood = likelihood or ("normal" if self.points else "logistic")
+        if likelihood not in LIKELIHOODS or self.points != (likelihood == "normal"):
+            known = f"Likelihoods are {', '.join(LIKELIHOODS)}, the last for points and for them alone"
+            raise ValueError(f"{known}; {likelihood!r} was given.")
+        if self.points and (conditional or any(local) or patch != 1):
+            raise ValueError("A VAE of points has no conditional, local or patch: leave them out.")
         step = 4 * patch
-        if shape[1] != shape[2] or shape[1] % step or (likelihood == "logistic" and shape[0] != 1):
+        square = self.points or (shape[1] == shape[2] and not shape[1] % step)
+        if not square or (likelihood == "logistic" and shape[0] != 1):
             allowed = f"Items are square, their side a multiple of {step} (grey for 'logistic')"
             raise ValueError(f"{allowed}; {shape} was given.")
         self.shape, self.classes, self.conditional = tuple(shape), classes, conditional
         self.latent, self.local, self.likelihood = latent, tuple(local), likelihood
         self.beta, self.warm_up, self.local_from, self.free_bits = beta, warm_up, local_from, free_bits
-        self.side, self.patch = shape[1] // step, patch
-        extra = classes if conditional else 0
+        if self.points:
+            self.encoder: nn.Module = perceptron(shape[0], 2 * latent, width=width, hidden=1 + depth)
+            self.decoder: nn.Module = perceptron(latent, shape[0], width=width, hidden=1 + depth)
+            self.log_deviation = nn.Parameter(torch.tensor(-1.5))
+        else:
+            self.build(width, depth, patch, mixtures)
+        self.flow = Flow(latent=latent, classes=classes) if "flow" in priors else None
+        self.mixture = Mixture(latent=latent, classes=classes) if "mixture" in priors else None
+
+    # ---- the networks
+
+    def build(self, width: int, depth: int, patch: int, mixtures: int) -> None:
+        """The convolutional networks of images."""
+        shape, latent, local, likelihood = self.shape, self.latent, self.local, self.likelihood
+        self.side, self.patch = shape[1] // (4 * patch), patch
+        extra = self.classes if self.conditional else 0
         middle, deep = width, 2 * width
         outputs = parameters_per_pixel(likelihood, shape[0], mixtures)
 
@@ -120,13 +144,12 @@ class VAE(nn.Module):
                 middles, scales = torch.linspace(-0.9, 0.5, mixtures), torch.full((mixtures,), -2.0)
                 start = torch.cat([torch.zeros(mixtures), middles, scales])
                 self.leave.bias.copy_(start.repeat_interleave((2 * patch) ** 2))
-        self.flow = Flow(latent=latent, classes=classes) if "flow" in priors else None
-        self.mixture = Mixture(latent=latent, classes=classes) if "mixture" in priors else None
-
-    # ---- the networks
 
     def look(self, images: Tensor, labels: Labels | None) -> tuple[Tensor, Tensor, list[Tensor]]:
         """Mean and log-deviation of q(z | x), (n, d) each, and the features that local posteriors use."""
+        if self.points:
+            mean, log_deviation = self.encoder((images - 0.5) * 4).chunk(2, dim=1)
+            return mean, log_deviation.clamp(-6, 1), []
         x = images * 2 - 1
         if self.conditional:
             planes = F.one_hot(labels, self.classes)[:, :, None, None].expand(-1, -1, *x.shape[2:])
@@ -165,6 +188,8 @@ class VAE(nn.Module):
             choose: (local, what the decoder holds, level) -> the latent in standard units, whose prior is N(0, 1)
                 whatever stands above it; None for its mean.
         """
+        if self.points:
+            return self.decoder(codes) / 4 + 0.5
         if self.conditional:
             codes = torch.cat([codes, F.one_hot(labels, self.classes).to(codes.dtype)], 1)
         h = self.start(codes).view(len(codes), -1, self.side, self.side)
@@ -180,6 +205,8 @@ class VAE(nn.Module):
 
     def local_shapes(self) -> list[tuple[int, int, int]]:
         """(channels, height, width) of each local latent, from the code down."""
+        if self.points:
+            return []
         sides = (self.side, 2 * self.side)
         return [(c, s, s) for c, s, level in zip(self.local, sides, self.ladder, strict=True) for _ in level]
 
@@ -194,7 +221,7 @@ class VAE(nn.Module):
     def loss(self, batch: Batch, fraction: float) -> tuple[Tensor, dict[str, Tensor]]:
         """The negative evidence lower bound in bits a dimension, warmed up and with free bits."""
         images, n = batch.items, len(batch.items)
-        with autocast(images.device):
+        with contextlib.nullcontext() if self.points else autocast(images.device):  # points need all of float32
             mean, log_deviation, features = self.look(images, batch.labels)
             codes = mean + log_deviation.exp() * torch.randn_like(mean)
             alone = fraction < self.local_from
@@ -230,6 +257,11 @@ class VAE(nn.Module):
             return torch.cat([mean, log_deviation.exp()], 1)
 
         return in_micro_batches(look, images, self._labels(images, labels)).chunk(2, dim=1)
+
+    def latent_rates(self, images: Images, labels: Labels | None = None) -> Tensor:
+        """Nats that each latent carries on average, (d,): those near 0 have collapsed onto the prior."""
+        mean, deviation = self.posteriors(images, labels)
+        return kl_to_standard(mean, deviation.log()).mean(0)
 
     @torch.no_grad()
     def decode(
@@ -318,61 +350,6 @@ class VAE(nn.Module):
         if labels is None or len(labels) != len(items):
             raise ValueError("This model is conditional: give one class number an item.")
         return labels
-
-
-class Term(NamedTuple):
-    """What a local latent cost: KL(q || p), and log q - log p of the value drawn; nats an item, (n,) each."""
-
-    kl: Tensor
-    excess: Tensor
-
-
-class Local(nn.Module):
-    """A map of local latents inside the decoder: prior p(l | above), posterior q(l | above, image).
-
-    The posterior is given relative to the prior (Vahdat and Kautz 2020, section 3.2).
-    """
-
-    def __init__(self, width: int, channels: int):
-        super().__init__()
-        self.prior = nn.Sequential(nn.ReLU(), nn.Conv2d(width, 2 * channels, 3, padding=1))
-        self.posterior = nn.Sequential(
-            nn.ReLU(), nn.Conv2d(2 * width, width, 1), nn.ReLU(), nn.Conv2d(width, 2 * channels, 3, padding=1)
-        )
-        self.enter = nn.Conv2d(channels, width, 1)
-        for layer in (self.prior[-1], self.posterior[-1], self.enter):
-            nn.init.zeros_(layer.bias)
-            layer.weight.data.mul_(0.1)
-
-    def forward(self, h: Tensor, standard: Tensor | None) -> Tensor:
-        """The decoder's map with the latent added, which is given in standard units (None: at its mean)."""
-        mean, log_deviation = wide(self.prior(h)).chunk(2, dim=1)
-        standard = torch.zeros_like(mean) if standard is None else standard
-        return h + self.enter(mean + log_deviation.clamp(-5, 3).exp() * standard)
-
-    def look(self, h: Tensor, features: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and log-deviation of the posterior in standard units."""
-        step, narrowing = wide(self.posterior(torch.cat([h, features], 1))).chunk(2, dim=1)
-        return step, narrowing.clamp(-6, 2)
-
-    def draw(self, h: Tensor, features: Tensor, noise: Tensor | None) -> tuple[Tensor, Term]:
-        """A draw from the posterior in standard units (without noise its mean), and what it cost."""
-        step, narrowing = self.look(h, features)
-        noise = torch.zeros_like(step) if noise is None else noise
-        standard = step + narrowing.exp() * noise
-        kl = 0.5 * (step.square() + (2 * narrowing).exp() - 1) - narrowing
-        excess = 0.5 * (standard.square() - noise.square()) - narrowing
-        return standard, Term(kl.flatten(1).sum(1), excess.flatten(1).sum(1))
-
-
-def wide(x: Tensor) -> Tensor:
-    """float32, or float64 where the network runs in it."""
-    return x if x.dtype == torch.float64 else x.float()
-
-
-def stack(channels: int, depth: int) -> nn.Sequential:
-    """`depth` residual blocks."""
-    return nn.Sequential(*(Residual(channels) for _ in range(depth)))
 
 
 def kl_to_standard(mean: Tensor, log_deviation: Tensor) -> Tensor:

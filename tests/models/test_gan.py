@@ -8,7 +8,9 @@ from torch import nn
 
 from genlab.models import build
 from genlab.models.contract import Batch
-from genlab.models.gan import LOSSES, minibatch_deviation, truncate
+from genlab.models.duel import LOSSES
+from genlab.models.gan import truncate
+from genlab.models.gan_networks import minibatch_deviation
 from genlab.seeds import Seeds
 
 SMALL = {"shape": (1, 8, 8), "latent": 4, "width": 4}

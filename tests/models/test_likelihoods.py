@@ -68,4 +68,4 @@ def test_a_laplace_is_the_density_of_its_mean_and_scale():
 
 
 def test_there_is_no_other_one():
-    assert LIKELIHOODS == ("gaussian", "laplace", "bernoulli", "logistic")
+    assert LIKELIHOODS == ("gaussian", "laplace", "bernoulli", "logistic", "normal")

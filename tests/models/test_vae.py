@@ -7,7 +7,8 @@ import torch
 
 from genlab.models import build
 from genlab.models.contract import Batch
-from genlab.models.vae import VAE, Local, kl_to_standard
+from genlab.models.vae import VAE, kl_to_standard
+from genlab.models.vae_networks import Local
 from genlab.seeds import Seeds
 
 

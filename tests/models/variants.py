@@ -19,6 +19,12 @@ VARIANTS = {
         "vae",
         {"shape": SHAPE, "classes": 3, "conditional": True, "latent": 4, "width": 8, "likelihood": "bernoulli"},
     ),
+    "vae points": ("vae", {"shape": (2,), "latent": 3, "width": 16, "priors": ("flow",)}),
+    "gan points": ("gan", {"shape": (2,), "latent": 4, "width": 4, "loss": "non-saturating", "spectral": False}),
+    "gan points clipped": (
+        "gan",
+        {"shape": (2,), "latent": 4, "width": 4, "loss": "wasserstein", "clip": 0.01, "spectral": False},
+    ),
     "gan": ("gan", {"shape": SHAPE, "classes": 3, "latent": 4, "width": 4, "augment": 1, "r1": 0.1}),
     "gan unconditional": ("gan", {"shape": (3, 8, 8), "latent": 4, "width": 4, "loss": "non-saturating"}),
     "gan patches": ("gan", {"shape": (3, 16, 16), "latent": 4, "width": 4, "patch": 2, "augment": 2}),
