@@ -15,8 +15,8 @@ from genlab.studio.training_data import modes_of
 from genlab.studio.training_settings import Wanted, arguments
 
 KEPT = 60  # frames for the time slider
-POINTS, GRID, SHEET = 400, 40, 16  # generated points, cells a side of the decision surface, pictures
-JUDGED = 1000  # points that modes are counted on
+POINTS, GRID, SHEET = 400, 32, 16  # generated points, cells a side of the decision surface, pictures
+JUDGED = 800  # points that modes are counted on
 HELD = 256  # real items that the KL of each latent is measured on
 BETWEEN = {True: 0.25, False: 1.0}  # seconds between two frames on the page: of points, of pictures
 SAVE = 5.0  # seconds between saves

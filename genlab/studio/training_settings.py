@@ -166,5 +166,5 @@ def arguments(wanted: Wanted, lane: str, shape: tuple[int, ...]) -> dict[str, An
     elif wanted.penalty:
         made |= {"r1": wanted.penalty, "penalty_every": 1 if wanted.plane else 2}
     if wanted.plane:
-        return made
+        return made | {"width": 16}
     return made | {"width": 8, "depth": 0, "patch": 1 if shape[1] <= 32 else 2}

@@ -1,0 +1,30 @@
+"""How the Train tab looks, beside what `theme` says of all tabs."""
+
+CSS = """
+.stage { display: flex; flex-wrap: wrap; gap: 12px; min-height: 400px; }
+.stage-empty { min-height: 400px; display: grid; place-items: center; border-radius: 12px; padding: 20px;
+  background: var(--background-fill-secondary); color: var(--body-text-color-subdued); text-align: center; }
+.lane { flex: 1 1 250px; max-width: 380px; margin: 0; }
+.lane .stage-empty { min-height: 250px; }
+.lane figcaption { font-size: .9rem; padding-top: 4px; min-height: 3em; }
+.plane, .lane .sheet { display: block; width: 100%; border-radius: 10px; background: #eef1f0; margin: 0; }
+.lane .sheet { background: #10161d; image-rendering: pixelated; }
+.plane path, .draw path { fill: none; stroke-linecap: round; stroke-width: .012; }
+.plane .real { stroke: #5d6b66; stroke-width: .008; }
+.plane .made, .draw .made { stroke: #a31b1b; }
+.latents p { margin: 4px 0; font-size: .86rem; color: var(--body-text-color-subdued); }
+.latents svg { width: 100%; height: 64px; display: block; background: var(--background-fill-secondary);
+  border-radius: 6px; }
+.latents .on { fill: var(--primary-600); } .latents .off { fill: var(--neutral-500); }
+.dark .latents .on { fill: var(--primary-300); }
+#train-pad .draw { aspect-ratio: 1; max-width: 340px; border-radius: 12px; cursor: crosshair; touch-action: none;
+  background: #eef1f0; border: 1px solid var(--neutral-400); user-select: none; }
+#train-pad .draw svg { display: block; width: 100%; height: 100%; }
+#train-pad .spot { fill: none; stroke: #0b6560; stroke-width: .006; }
+#train-pad .draw:focus-visible { outline: 3px solid var(--primary-600); outline-offset: 3px; }
+.draw-foot { display: flex; justify-content: space-between; align-items: center; max-width: 340px; padding: 6px 2px;
+  font-size: .9rem; }
+.draw-foot button { border: 1px solid var(--button-secondary-border-color); border-radius: 10px; padding: 4px 14px;
+  min-height: 32px; background: var(--button-secondary-background-fill); color: var(--button-secondary-text-color);
+  cursor: pointer; }
+"""
