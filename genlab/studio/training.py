@@ -29,6 +29,7 @@ class Lane:
         title: its loss, or its family, in words.
         speed: steps a second.
         trouble: why it stopped before its end.
+        alarms: what the watch found: collapse or divergence, a sentence each.
         curves: name -> (steps, values).
         frame: the latest arrays: points (n, 2), surface (g, g), pictures (n, c, h, w), rates (d,); `at` is their step,
             `weights` the SHA-256 of the average model that made them.
@@ -40,6 +41,7 @@ class Lane:
     speed: float
     over: bool
     trouble: str
+    alarms: tuple[str, ...]
     curves: Mapping[str, tuple[list[int], list[float]]]
     frame: Mapping[str, np.ndarray]
     at: int = 0
@@ -177,7 +179,9 @@ def frame(key: object, share: object) -> tuple[State, tuple[Lane, ...]]:
             raise StudioError("There is nothing to replay yet: start a run first.")
         at = min(steps, key=lambda step: abs(step - share * steps[-1]))
         arrays, weights = read_frame(run.folder / f"lane-{i}", at)
-        then.append(Lane(lane.title, at, lane.seconds, 0.0, lane.over, "", lane.curves, arrays, at, weights))
+        then.append(
+            Lane(lane.title, at, lane.seconds, 0.0, lane.over, "", lane.alarms, lane.curves, arrays, at, weights)
+        )
     return now, tuple(then)
 
 
@@ -244,10 +248,11 @@ def _state(run: Run) -> State:
         drawn = row["frame"] or {}
         arrays = {name: unpacked(value) for name, value in drawn.items() if isinstance(value, dict)}
         curves = {name: (steps, values) for name, (steps, values) in row["curves"].items()}
+        told_of = {name: row[name] for name in ("step", "seconds", "speed", "over", "trouble")}
         lanes.append(
             Lane(
-                title_of(row["name"]), row["step"], row["seconds"], row["speed"], row["over"], row["trouble"], curves,
-                arrays, drawn.get("step", 0), drawn.get("weights", ""),
+                title=title_of(row["name"]), alarms=tuple(row["alarms"]), curves=curves, frame=arrays,
+                at=drawn.get("step", 0), weights=drawn.get("weights", ""), **told_of,
             )
         )  # fmt: skip
     trouble = trouble or " ".join(

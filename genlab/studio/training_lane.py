@@ -15,8 +15,8 @@ from genlab.studio.training_data import modes_of
 from genlab.studio.training_settings import Wanted, arguments
 
 KEPT = 60  # frames for the time slider
-POINTS, GRID, SHEET = 400, 32, 16  # generated points, cells a side of the decision surface, pictures
-JUDGED = 800  # points that modes are counted on
+POINTS, GRID, SHEET = 500, 32, 16  # generated points, cells a side of the decision surface, pictures
+REAL = 1000  # real items that the watch compares with: twice as many as the points
 HELD = 256  # real items that the KL of each latent is measured on
 BETWEEN = {True: 0.25, False: 1.0}  # seconds between two frames on the page: of points, of pictures
 SAVE = 5.0  # seconds between saves
@@ -30,6 +30,7 @@ class Lane:
         step: steps done.
         over: nothing is left to do.
         trouble: why the run stopped before its end.
+        alarms: what the watch has found, a sentence each.
     """
 
     def __init__(self, folder: Path, wanted: Wanted, name: str, items: np.ndarray, labels: np.ndarray, device: str):
@@ -44,14 +45,16 @@ class Lane:
         with torch.random.fork_rng():
             torch.manual_seed(wanted.seed)
             self.model = build(wanted.family, arguments(wanted, name, items.shape[1:])).to(device)
-        count = max(POINTS, JUDGED) if wanted.plane else SHEET
+        count = POINTS if wanted.plane else SHEET
         self.noise = Seeds.count_from(wanted.seed, count, device).randn(wanted.latent)
         self.held = torch.as_tensor(items[:HELD]).to(device)
         self.held = self.held.float() / 255 if self.held.dtype == torch.uint8 else self.held
         self.modes, self.curves = modes_of(wanted.data), Curves()
         self.step, self.over, self.trouble, self.frame = 0, False, "", None
-        self.speed, self.spoken = 0.0, {}
+        self.speed = 0.0
         self.seconds, self.drawn, self.clock = 0.0, 0.0, (time.monotonic(), 0)
+        self.alarms: list[str] = []
+        self.watch = watch_over(items, wanted)
         self.restore()
         batches = Batches(items, labels, batch=wanted.batch, seed=wanted.seed, device=device)
         self.run = None
@@ -74,10 +77,12 @@ class Lane:
         told = json.loads(self.note.read_text(encoding="utf-8"))
         self.curves, self.step, self.over = Curves.restored(told["curves"]), told["step"], told["over"]
         self.trouble, self.seconds, self.frame = told["trouble"], told["seconds"], told["frame"]
+        self.alarms = told["alarms"]
 
     def keep(self) -> None:
         """Write them, whole or not at all."""
         told = {"curves": self.curves.state(), "step": self.step, "over": self.over, "trouble": self.trouble}
+        told["alarms"] = self.alarms
         partial = self.note.with_suffix(".partial")
         partial.write_text(json.dumps(told | {"seconds": self.seconds, "frame": self.frame}), encoding="utf-8")
         os.replace(partial, self.note)
@@ -88,6 +93,11 @@ class Lane:
         for path in self.frames():
             if int(path.stem) > step:
                 path.unlink()
+        if self.watch is not None:  # it looks again at what is kept, so that it knows what it had seen
+            self.alarms = []
+            for path in self.frames():
+                with np.load(path, allow_pickle=False) as frame:
+                    self.look(int(path.stem), {name: frame[name] for name in frame.files}, {})
 
     def frames(self) -> list[Path]:
         return sorted((self.folder / "frames").glob("*.npz"))
@@ -112,7 +122,10 @@ class Lane:
         stone = max(1, self.wanted.steps // KEPT)
         last = self.step == self.wanted.steps
         if self.step == 1 or self.step % stone == 0 or last or now - self.drawn > BETWEEN[self.wanted.plane]:
-            self.draw(progress.average, lasting=self.step == 1 or self.step % stone == 0 or last)
+            lasting = self.step == 1 or self.step % stone == 0 or last
+            arrays = self.draw(progress.average, lasting=lasting)
+            if lasting:
+                self.look(self.step, arrays, progress.losses)
             self.drawn = time.monotonic()
         if now - self.clock[0] > 1:
             self.speed = (self.step - self.clock[1]) / (now - self.clock[0]) if self.clock[1] else 0.0
@@ -132,11 +145,16 @@ class Lane:
 
     # ---- what it makes
 
-    def draw(self, average: Any, *, lasting: bool) -> None:
+    def look(self, step: int, frame: dict[str, np.ndarray], losses: dict[str, float]) -> None:
+        """Let the watch look at a frame that is kept."""
+        if self.watch is not None:
+            found = self.watch.look(step, frame.get("points"), losses=losses, kl=frame.get("rates"))
+            self.alarms += [alarm.reading for alarm in found]
+
+    def draw(self, average: Any, *, lasting: bool) -> dict[str, np.ndarray]:
         """A frame from the average model, the surface from the critic as it is; a lasting one goes to the folder."""
         arrays = self.frame_of(average)
         self.curves.add(self.step, self.figures(arrays))
-        arrays = {name: value for name, value in arrays.items() if name != "judged"}
         digest = hashlib.sha256()
         for value in average.state_dict().values():
             digest.update(value.detach().cpu().contiguous().numpy().tobytes())
@@ -151,6 +169,7 @@ class Lane:
             for old in self.frames():
                 if int(old.stem) not in staying:
                     old.unlink()
+        return arrays
 
     def frame_of(self, average: Any) -> dict[str, np.ndarray]:
         """Points (n, 2) and surface (g, g), or pictures uint8 (n, c, h, w); of a VAE the KL of each latent (d,) too."""
@@ -165,7 +184,7 @@ class Lane:
                 found["rates"] = average.latent_rates(self.held).float().cpu().numpy()
             if not self.wanted.plane:
                 return found | {"pictures": made.mul(255).round().clamp(0, 255).to(torch.uint8).numpy()}
-            found |= {"points": made[:POINTS].numpy(), "judged": made[:JUDGED].numpy()}
+            found["points"] = made.numpy()
             if self.wanted.family == "gan":
                 middles = (torch.arange(GRID) + 0.5) / GRID
                 y, x = torch.meshgrid(middles, middles, indexing="ij")
@@ -179,7 +198,7 @@ class Lane:
         if self.modes is not None:
             from genlab.metrics.modes import mode_coverage
 
-            seen = mode_coverage(frame["judged"], self.modes[0], self.modes[1])
+            seen = mode_coverage(frame["points"], self.modes[0], self.modes[1])
             found |= {"modes": seen.effective, "near": seen.high_quality}
         if "rates" in frame:
             found["kl"] = float(frame["rates"].sum())
@@ -189,8 +208,22 @@ class Lane:
         """What the page is told."""
         return {
             "name": self.name, "step": self.step, "seconds": self.seconds, "speed": self.speed, "over": self.over,
-            "trouble": self.trouble, "curves": self.curves.as_dict(), "frame": self.frame,
+            "trouble": self.trouble, "alarms": self.alarms, "curves": self.curves.as_dict(), "frame": self.frame,
         }  # fmt: skip
+
+
+def watch_over(items: np.ndarray, wanted: Wanted) -> Any:
+    """What looks at the run for collapse and divergence; None where there are too few real items to compare with.
+
+    Of pictures it looks at losses and latents alone: a sheet is too small to tell what it leaves out.
+    """
+    from genlab.metrics.collapse import Watch
+
+    if len(items) < 100:
+        return None
+    rows = np.random.default_rng(wanted.seed).permutation(len(items))[:REAL]
+    real = items[np.sort(rows)]
+    return Watch(real if wanted.plane else real.reshape(len(real), -1)[:, :8], steps=wanted.steps, seed=wanted.seed)
 
 
 def packed(array: np.ndarray) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 REPORT = 0.2  # seconds between two reports
-NICE = 5  # the page comes first
+NICE = 2  # the page comes first
 
 
 class Job:

@@ -45,13 +45,14 @@ def build(tab: gr.Tab) -> None:
                 [p.title for p in PRESETS], value=PRESETS[0].title, label="Begin with", filterable=False,
                 elem_id="train-preset",
             )  # fmt: skip
-            told = gr.HTML(knobs.sentence(PRESETS[0].seen), elem_id="train-told", padding=False)
+            told = gr.Markdown(PRESETS[0].seen, elem_id="train-told", elem_classes="note")
             with gr.Row(elem_classes="tight"):
-                begin = gr.Button("Start", variant="primary", min_width=90, elem_id="train-start")
-                halt = gr.Button("Pause", min_width=80)
-                once = gr.Button("One step", min_width=80)
-                on = gr.Button("Continue", min_width=80)
-                end = gr.Button("Stop", min_width=70)
+                begin = gr.Button("Start", variant="primary", size="md", scale=2, min_width=100, elem_id="train-start")
+                halt = gr.Button("Pause", size="md", min_width=70)
+                end = gr.Button("Stop", size="md", min_width=70)
+            with gr.Row(elem_classes="tight"):
+                once = gr.Button("One step", size="md", min_width=90)
+                on = gr.Button("Continue", size="md", min_width=90)
             controls, pad, archive = knobs.build()
             command = gr.Textbox(
                 label="Copy as Python", lines=4, max_lines=6, interactive=False, buttons=["copy"],
@@ -71,7 +72,7 @@ def build(tab: gr.Tab) -> None:
                 mp4 = gr.DownloadButton("Video (MP4)", size="md", interactive=False, min_width=130)
             with gr.Row(elem_classes="tight"):
                 plots = [
-                    gr.LinePlot(x="step", y="value", color="series", label=name, title=name, height=210, min_width=250,
+                    gr.LinePlot(x="step", y="value", color="series", label=name, height=210, min_width=250,
                                 x_title="step", y_title=" ", color_title=" ", tooltip="axis", buttons=[],
                                 visible=name in PLOTS[:4], elem_classes="train-plot")
                     for name in PLOTS

@@ -42,7 +42,10 @@ def _figure(state: State, lane: Lane, real: np.ndarray, modes: int) -> str:
         inside = plane(lane, real, told)
     bars = latents(lane.frame["rates"]) if "rates" in lane.frame else ""
     caption = f"<b>{html.escape(lane.title)}</b> · step {lane.at:,}"
-    return f'<figure class="lane">{inside}<figcaption>{caption}<br>{html.escape(told)}</figcaption>{bars}</figure>'
+    alarms = "".join(f'<p class="alarm">{html.escape(words)}</p>' for words in lane.alarms)
+    return (
+        f'<figure class="lane">{inside}<figcaption>{caption}<br>{html.escape(told)}</figcaption>{bars}{alarms}</figure>'
+    )
 
 
 def _told(lane: Lane, modes: int) -> str:

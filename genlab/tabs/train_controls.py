@@ -84,7 +84,7 @@ def build() -> tuple[Controls, gr.HTML, gr.File]:
     return made, pad, archive
 
 
-def follow(c: Controls, preset: gr.Dropdown, told: gr.HTML, pad: gr.HTML, archive: gr.File, command: gr.Textbox):
+def follow(c: Controls, preset: gr.Dropdown, told: gr.Markdown, pad: gr.HTML, archive: gr.File, command: gr.Textbox):
     """Controls that change with others."""
     preset.input(guarded(_choose), preset, [told, *c.inputs(), pad, archive, command], **QUIET)
     dependent = [*[getattr(c, n) for n in (*OF_GAN, *OF_VAE)], c.batch, pad, archive]
@@ -99,7 +99,7 @@ def follow(c: Controls, preset: gr.Dropdown, told: gr.HTML, pad: gr.HTML, archiv
 def _choose(title: str) -> list:
     chosen = BY_TITLE[title]
     wanted = training_settings.check(chosen.settings)
-    return [sentence(chosen.seen), *_filled(wanted), *_places(wanted.data), command_of(wanted)]
+    return [chosen.seen, *_filled(wanted), *_places(wanted.data), command_of(wanted)]
 
 
 def _filled(wanted: Wanted) -> list:

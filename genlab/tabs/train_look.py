@@ -12,6 +12,8 @@ CSS = """
 .plane path, .draw path { fill: none; stroke-linecap: round; stroke-width: .012; }
 .plane .real { stroke: #5d6b66; stroke-width: .008; }
 .plane .made, .draw .made { stroke: #a31b1b; }
+.lane .alarm { margin: 4px 0; padding: 6px 10px; border-radius: 8px; border-inline-start: 5px solid #c77700;
+  background: var(--background-fill-secondary); font-size: .88rem; }
 .latents p { margin: 4px 0; font-size: .86rem; color: var(--body-text-color-subdued); }
 .latents svg { width: 100%; height: 64px; display: block; background: var(--background-fill-secondary);
   border-radius: 6px; }
