@@ -136,6 +136,12 @@ def state(key: object) -> State | None:
     return _state(run)
 
 
+def required_state(key: object) -> State:
+    """As `state`; StudioError where there is no run."""
+    _required(key)
+    return state(key)
+
+
 def control(key: object, action: object) -> State:
     """Pause, take one step, continue or stop.
 

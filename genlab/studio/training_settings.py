@@ -17,6 +17,7 @@ LOSSES: dict[str, tuple[str, dict[str, Any]]] = {  # of a GAN: what it is called
     "minimax": ("Minimax (saturating)", {"loss": "minimax", "spectral": False}),
     "non-saturating": ("Non-saturating", {"loss": "non-saturating", "spectral": False}),
     "hinge": ("Hinge, spectral norm", {"loss": "hinge", "spectral": True}),
+    "wasserstein": ("Wasserstein, no bound", {"loss": "wasserstein", "spectral": False}),
     "wasserstein-clip": ("Wasserstein, clipped", {"loss": "wasserstein", "spectral": False, "clip": 0.1}),
     "wasserstein-gp": ("Wasserstein, gradient penalty", {"loss": "wasserstein", "spectral": False}),
 }
