@@ -83,7 +83,6 @@ PORTRAIT_GAN = Recipe(
     batch=32,
     lr=4e-4,
 )
-
 RECIPES: dict[str, Recipe] = {
     "judge-fashion": Recipe("judge", "fashion", {}, steps=5000, batch=128, lr=3e-3, ema=0.998),
     "vae-fashion": Recipe(
@@ -145,6 +144,51 @@ RECIPES: dict[str, Recipe] = {
         steps=5000,
         batch=64,
         lr=4e-4,
+    ),
+    "dcgan-fashion": Recipe(
+        "gan",
+        "fashion",
+        {"width": 15, "depth": 0, "loss": "non-saturating", "spectral": False, "critic_rate": 1.0},
+        steps=8000,
+        batch=64,
+        lr=4e-4,
+    ),
+    "wgan-gp-fashion": Recipe(
+        "gan",
+        "fashion",
+        {
+            "width": 15,
+            "depth": 0,
+            "loss": "wasserstein",
+            "spectral": False,
+            "gradient_penalty": 10.0,
+            "penalty_every": 1,
+            "critic_steps": 5,
+            "critic_rate": 1.0,
+        },
+        steps=20000,
+        batch=64,
+        lr=4e-4,
+    ),
+    "progan-emoji": Recipe(
+        "gan",
+        "emoji",
+        {
+            "shape": [3, 64, 64],
+            "patch": 2,
+            "growing": True,
+            "stages": 3,
+            "width": 20,
+            "latent": 96,
+            "loss": "non-saturating",
+            "spectral": False,
+            "r1": 1.0,
+            "critic_rate": 1.0,
+        },
+        steps=2000,
+        batch=32,
+        lr=1e-3,
+        ema=0.995,
     ),
     "ae-fashion-undercomplete": Recipe(
         "ae", "fashion", {"latent": 64, "hidden": [112], "tied": True}, steps=10000, batch=256, lr=3e-3
@@ -213,7 +257,9 @@ def recipe_of(name: str) -> Recipe:
     Raises:
         ValueError: there is none.
     """
-    known = RECIPES | MARKS
+    from genlab.trials import TRIALS
+
+    known = RECIPES | TRIALS | MARKS
     if name not in known:
         raise ValueError(f"Recipes are {', '.join(known)}; {name!r} was given.")
     return known[name]

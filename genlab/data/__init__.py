@@ -54,10 +54,22 @@ def load(name: str, split: str = "train") -> Data:
         ValueError: the name or the split is unknown.
         DataError: the data is neither on this machine nor can it be fetched, or its hash is wrong.
     """
-    from genlab.data import fashion, mnist, photograph_tiles, photographs, portraits, professions, solar_cells, toys
+    from genlab.data import (
+        emoji,
+        fashion,
+        mnist,
+        photograph_tiles,
+        photographs,
+        portraits,
+        professions,
+        solar_cells,
+        stacked_digits,
+        toys,
+    )
 
     loaders = {"fashion": fashion.load, "professions": professions.load, "photographs": photographs.load}
     loaders |= {"mnist": mnist.load, "solar-cells": solar_cells.load, "photograph-tiles": photograph_tiles.load}
+    loaders |= {"stacked-digits": stacked_digits.load, "emoji": emoji.load}
     for toy in toys.NAMES:
         loaders[toy] = functools.partial(toys.load, toy)
     for mix in portraits.STYLE_OF:

@@ -66,6 +66,16 @@ def from_npm(folder: Path) -> None:
         raise DataError(f"{PACKAGE} {VERSION} is fetched by npm, which is not installed") from error
 
 
+def on_white(png: bytes) -> np.ndarray:
+    """A drawing on white paper, uint8 (3, h, w)."""
+    from PIL import Image
+
+    with Image.open(io.BytesIO(png), formats=["PNG"]) as image:
+        paper = Image.new("RGBA", image.size, "white")
+        paper.alpha_composite(image.convert("RGBA"))
+    return np.asarray(paper.convert("RGB")).transpose(2, 0, 1)
+
+
 @functools.cache
 def load(split: str) -> Data:
     """The drawings of 18 professions ("train", 270) or of the two held out ("test", 30), uint8 (n, 3, 64, 64).
@@ -73,8 +83,6 @@ def load(split: str) -> Data:
     Labels are places in `names`, which lists the professions to train on first; `presentation` and `tone` are
     attributes, places in `ATTRIBUTES`.
     """
-    from PIL import Image
-
     archive = obtain("emoji-google", HASHES, places=[], sources=[from_npm]) / ARCHIVE
     names = TRAINED + HELD_OUT
     wanted = {
@@ -87,10 +95,7 @@ def load(split: str) -> Data:
     with tarfile.open(archive) as packed:
         for member in packed:
             if member.name in wanted:
-                with Image.open(io.BytesIO(packed.extractfile(member).read()), formats=["PNG"]) as image:
-                    paper = Image.new("RGBA", image.size, "white")
-                    paper.alpha_composite(image.convert("RGBA"))
-                found[member.name] = np.asarray(paper.convert("RGB")).transpose(2, 0, 1)
+                found[member.name] = on_white(packed.extractfile(member).read())
     missing = set(wanted) - set(found)
     if missing:
         raise DataError(f"{ARCHIVE} lacks {sorted(missing)[0]} and {len(missing) - 1} more drawings")

@@ -16,31 +16,37 @@ from genlab.models.layers import shift
 if TYPE_CHECKING:
     from genlab.models.gan import GAN
 
-# Objectives of the critic (to lower; real and fake are its outputs) and of the generator (to lower).
+# Objectives of the critic and of the generator, both to lower; real and fake are the critic's outputs.
 LOSSES: dict[str, tuple[Callable, Callable]] = {
     # Goodfellow et al. 2014, equation 1: the generator's own term saturates where the critic is sure.
     "minimax": (
         lambda real, fake: F.softplus(-real).mean() + F.softplus(fake).mean(),
-        lambda fake: -F.softplus(fake).mean(),
+        lambda real, fake: -F.softplus(fake).mean(),
     ),
     # ... section 3: the same critic, a generator that raises log D(G(z)).
     "non-saturating": (
         lambda real, fake: F.softplus(-real).mean() + F.softplus(fake).mean(),
-        lambda fake: F.softplus(-fake).mean(),
+        lambda real, fake: F.softplus(-fake).mean(),
     ),
     # Lim and Ye 2017.
     "hinge": (
         lambda real, fake: F.relu(1 - real).mean() + F.relu(1 + fake).mean(),
-        lambda fake: -fake.mean(),
+        lambda real, fake: -fake.mean(),
     ),
     # Arjovsky et al. 2017, equation 2.
-    "wasserstein": (lambda real, fake: fake.mean() - real.mean(), lambda fake: -fake.mean()),
+    "wasserstein": (lambda real, fake: fake.mean() - real.mean(), lambda real, fake: -fake.mean()),
+    # Jolicoeur-Martineau 2019, equation 3: each generated item against a real one, so that no mode is left behind.
+    "relativistic": (
+        lambda real, fake: F.softplus(fake - real).mean(),
+        lambda real, fake: F.softplus(real - fake).mean(),
+    ),
 }
 
 
 BLUR = 0.3  # of a rehearsal, in units of [-1, 1]: details below it are not worth a nat
 REHEARSAL_LR = 1e-3
 ENCODER_SEED = 67280421310721  # PyTorch's own default: any fixed one would do
+NOISE_END, NOISE_FALL = 0.75, 0.02  # noise is down to this share of what it began with when it ends, at this fraction
 HEAD_START = 0.02  # share of the run in which only the critic learns, after a rehearsal
 
 
@@ -54,7 +60,7 @@ class Duel:
             torch.optim.Adam(net.parameters(), lr=rate, betas=(0.0, 0.99), fused=True)
             for net, rate in zip(nets, self.rates, strict=True)
         ]
-        self.code = None
+        self.code, self.noise = None, 0.0
         if gan.rehearsal:  # from the critic's features to a code's mean and log-deviation; no part of the model
             device = next(gan.parameters()).device
             with torch.random.fork_rng(devices=[]):
@@ -66,23 +72,30 @@ class Duel:
     def __call__(self, batch: Batch, fraction: float) -> dict[str, Tensor]:
         for optimiser, rate in zip(self.optimisers, self.rates, strict=True):
             optimiser.param_groups[0]["lr"] = rate * decay(fraction)
+        if self.gan.growing:
+            self.gan.grow(fraction)
         items, labels = self.gan.scaled(batch.items), None
         if self.gan.classes:  # neighbours of one class let `minibatch_deviation` see how varied a class is
             order = batch.labels.argsort()
             items, labels = items[order], batch.labels[order]
+        self.noise = noise_at(fraction, self.gan.noise)
         if fraction < self.gan.rehearsal:
             return self.rehearse(items, labels)
         reported = self.critic_step(items, labels)
         self.count += 1
         behind = self.gan.rehearsal and fraction < self.gan.rehearsal + HEAD_START
         if self.count % self.gan.critic_steps == 0 and not behind:
-            reported["generator"] = self.generator_step(labels, len(batch.items), batch.items.device)
+            reported["generator"] = self.generator_step(items, labels)
             reported["generator_gradient"] = gradient_norm(self.gan.generator)
         return reported
 
     def arithmetic(self, device: torch.device):
         """bf16 for pictures; points need all of float32."""
         return contextlib.nullcontext() if self.gan.points else autocast(device)
+
+    def blurred(self, items: Tensor) -> Tensor:
+        """Items as the critic is shown them: with the noise of this step."""
+        return items + self.noise * torch.randn_like(items) if self.noise else items
 
     def rehearse(self, real: Tensor, labels: Labels | None) -> dict[str, Tensor]:
         """Raise the evidence lower bound of real items in [-1, 1], a normal law of width `BLUR` around the decoded."""
@@ -107,7 +120,8 @@ class Duel:
         with self.arithmetic(real.device):
             with torch.no_grad():
                 fake = gan.generator(torch.randn(len(real), gan.latent, device=real.device), labels)
-            both = shift(torch.cat([real, fake.float()]), gan.augment)
+            real, fake = self.blurred(real), self.blurred(fake.float())
+            both = shift(torch.cat([real, fake]), gan.augment)
             twice = None if labels is None else torch.cat([labels, labels])
             score, names = gan.critic.judge(both, twice)
         on_real, on_fake = score.float().chunk(2)
@@ -115,8 +129,8 @@ class Duel:
         if names is not None:
             loss = loss + gan.auxiliary * F.cross_entropy(names[: len(real)].float(), labels)
         reported = {"critic": loss.detach(), "accuracy": share_right(gan.objective, on_real, on_fake).detach()}
-        if (gan.r1 or gan.gradient_penalty) and self.count % gan.penalty_every == 0:
-            penalty = self.penalty(real, fake.float(), labels)
+        if (gan.r1 or gan.r2 or gan.gradient_penalty) and self.count % gan.penalty_every == 0:
+            penalty = self.penalty(real, fake, labels)
             loss = loss + gan.penalty_every * penalty
             reported["penalty"] = penalty.detach()
         self.step(1, loss)
@@ -127,10 +141,12 @@ class Duel:
         return reported | {"critic_gradient": gradient_norm(gan.critic)}
 
     def penalty(self, real: Tensor, fake: Tensor, labels: Labels | None) -> Tensor:
-        """R1 at real items plus the gradient penalty between real and generated ones."""
+        """R1 at real items, R2 at generated ones, and the gradient penalty between the two."""
         gan, total = self.gan, torch.zeros((), device=real.device)
         if gan.r1:
             total = total + gan.r1 / 2 * input_gradient(gan.critic, real, labels).square().sum(1).mean()
+        if gan.r2:
+            total = total + gan.r2 / 2 * input_gradient(gan.critic, fake, labels).square().sum(1).mean()
         if gan.gradient_penalty:
             share = torch.rand(len(real), *(1 for _ in gan.shape), device=real.device)
             between = torch.lerp(real, fake, share)
@@ -138,14 +154,16 @@ class Duel:
             total = total + gan.gradient_penalty * (norm - 1).square().mean()
         return total
 
-    def generator_step(self, labels: Labels | None, n: int, device: torch.device) -> Tensor:
-        """Lower the generator's loss; the critic stays as it is."""
+    def generator_step(self, real: Tensor, labels: Labels | None) -> Tensor:
+        """Lower the generator's loss on as many items as there are real ones; the critic stays as it is."""
         gan = self.gan
         gan.critic.requires_grad_(False)
-        with self.arithmetic(device):
-            fake = gan.generator(torch.randn(n, gan.latent, device=device), labels)
-            score, names = gan.critic.judge(shift(fake, gan.augment), labels)
-        loss = LOSSES[gan.objective][1](score.float())
+        with self.arithmetic(real.device):
+            fake = gan.generator(torch.randn(len(real), gan.latent, device=real.device), labels)
+            score, names = gan.critic.judge(shift(self.blurred(fake), gan.augment), labels)
+            paired = gan.objective == "relativistic"  # the others ask nothing of real items
+            on_real = gan.critic(shift(self.blurred(real), gan.augment), labels).float() if paired else None
+        loss = LOSSES[gan.objective][1](on_real, score.float())
         if names is not None:
             loss = loss + gan.auxiliary * F.cross_entropy(names.float(), labels)
         self.step(0, loss)
@@ -172,6 +190,11 @@ class Duel:
         if self.code:
             self.code.load_state_dict(state["code"])
             self.together.load_state_dict(state["together"])
+
+
+def noise_at(fraction: float, first: float) -> float:
+    """Deviation of the noise on what the critic sees: it falls by the same factor every step, and ends at last."""
+    return first * NOISE_FALL ** (fraction / NOISE_END) if fraction < NOISE_END else 0.0
 
 
 def share_right(objective: str, real: Tensor, fake: Tensor) -> Tensor:

@@ -6,7 +6,8 @@ batch normalisation (Dumoulin et al. 2017) and the critic by projection (Miyato 
 an auxiliary classifier (Odena et al. 2017) where `auxiliary` asks for one. The
 objective, the penalties and the augmentation are arguments: WGAN-GP is `loss="wasserstein"` with
 `gradient_penalty=10`, `spectral=False` and `critic_steps=5`; the first WGAN has `clip=0.01` in the
-penalty's place. Items may also be points of the plane, for networks of plain layers. The contest itself is `duel.py`.
+penalty's place. Items may also be points of the plane, for networks of plain layers, and `growing` networks start
+from small pictures. The contest itself is `duel.py`.
 """
 
 import math
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 
 from genlab.models.contract import Images, Labels, check_labels, knob
 from genlab.models.duel import LOSSES, Duel
+from genlab.models.gan_growing import GrowingCritic, GrowingPainter, coarsened, level_at
 from genlab.models.gan_networks import Critic, Painter, PointCritic, PointPainter
 from genlab.models.layers import in_micro_batches
 from genlab.seeds import Seeds
@@ -41,13 +43,16 @@ class GAN(nn.Module):
         width: a scale for the channels of both networks (the generator's smallest map has 8 times as many; of points
             every layer 4 times).
         depth: residual blocks at the smallest map, in each network; of points, hidden layers beyond two.
-        stages: doublings of the side from the smallest map to the largest: 2 or 3.
+        stages: doublings of the side from the smallest map to the largest: 2 or 3 (`growing`: 1 to 6).
+        growing: networks that grow level by level while they learn (`gan_growing.py`; no classes, depth, detail,
+            palette, rehearsal or spectral norm).
         patch: side of the pixel blocks that the networks give and take as channels (2: a quarter of the work).
         palette: colours that the generator mixes an item from, pixel by pixel (0: any colour anywhere).
         detail: channels of both networks at the largest map (0: `width` in the generator, none in the critic).
-        loss: "minimax", "non-saturating", "hinge" or "wasserstein".
+        loss: "minimax", "non-saturating", "hinge", "wasserstein" or "relativistic".
         spectral: spectral normalisation of the critic (Miyato et al. 2018).
         r1: weight of the squared gradient at real items (Mescheder et al. 2018, equation 9).
+        r2: the same at generated items (Huang et al. 2024, with "relativistic": the surest against lost modes).
         gradient_penalty: weight of Gulrajani et al. 2017, equation 3.
         clip: bound that every weight of the critic is cut to after each of its steps (Arjovsky et al. 2017; 0: none).
         penalty_every: the penalties are computed every so many steps, weighted up (Karras et al. 2020).
@@ -55,6 +60,8 @@ class GAN(nn.Module):
         rehearsal: share of the run in which the critic's trunk and the generator learn as encoder and decoder of a VAE,
             so that every kind of item is drawn before the contest begins (Larsen et al. 2016 train both at once).
         augment: pixels by which real and generated pictures alike are shifted before the critic (Zhao et al. 2020).
+        noise: deviation, at the start of the run, of noise on real and generated items alike before the critic
+            (Arjovsky and Bottou 2017); it falls and is gone before the end: first where, then how exactly.
         critic_steps: steps of the critic for one of the generator.
         critic_rate: learning rate of the critic over the generator's (Heusel et al. 2017).
     """
@@ -71,17 +78,20 @@ class GAN(nn.Module):
         depth: int = 1,
         stages: int = 2,
         patch: int = 1,
+        growing: bool = False,
         palette: int = 0,
         detail: int = 0,
         loss: str = "hinge",
         spectral: bool = True,
         r1: float = 0.0,
+        r2: float = 0.0,
         gradient_penalty: float = 0.0,
         clip: float = 0.0,
         penalty_every: int = 8,
         auxiliary: float = 0.0,
         augment: int = 0,
         rehearsal: float = 0.0,
+        noise: float = 0.0,
         critic_steps: int = 1,
         critic_rate: float = 2.0,
     ):
@@ -98,17 +108,26 @@ class GAN(nn.Module):
         self.objective, self.r1, self.gradient_penalty = loss, r1, gradient_penalty
         self.penalty_every, self.auxiliary, self.augment = penalty_every, auxiliary, augment
         self.critic_steps, self.critic_rate, self.rehearsal, self.clip = critic_steps, critic_rate, rehearsal, clip
-        self.points = len(shape) == 1
+        self.r2, self.noise = r2, noise
+        self.points, self.growing, self.stages = len(shape) == 1, growing, stages
         if self.points:
-            if classes or augment or rehearsal or palette or detail or patch != 1:
-                raise ValueError("A GAN of points has no classes, augment, rehearsal, palette, detail or patch.")
+            if classes or augment or rehearsal or palette or detail or growing or patch != 1:
+                told = "no classes, augment, rehearsal, palette, detail, growing or patch"
+                raise ValueError(f"A GAN of points has {told}: leave them out.")
             self.generator: nn.Module = PointPainter(shape[0], latent=latent, width=4 * width, hidden=2 + depth)
             self.critic: nn.Module = PointCritic(shape[0], width=4 * width, hidden=2 + depth, spectral=spectral)
             return
-        if stages not in (2, 3):
+        if not growing and stages not in (2, 3):
             raise ValueError(f"Stages are 2 or 3; {stages} was given.")
         if shape[1] != shape[2] or shape[1] % (patch * 2**stages):
             raise ValueError(f"Items are square, their side a multiple of {patch * 2**stages}; {shape} was given.")
+        if growing:
+            if classes or detail or palette or rehearsal or spectral or not 1 <= stages <= 6:
+                told = "1 to 6 stages and no classes, detail, palette, rehearsal or spectral norm (spectral=False)"
+                raise ValueError(f"A growing GAN has {told}.")
+            part = {"shape": shape, "width": width, "stages": stages, "patch": patch}
+            self.generator, self.critic = GrowingPainter(latent=latent, **part), GrowingCritic(**part)
+            return
         sizes = {"shape": shape, "classes": classes, "width": width, "depth": depth, "stages": stages, "patch": patch}
         sizes["detail"] = detail
         self.generator = Painter(latent=latent, palette=palette, **sizes)
@@ -119,11 +138,19 @@ class GAN(nn.Module):
 
     def scaled(self, items: Tensor) -> Tensor:
         """Items as the networks see them: pictures in [-1, 1], points of the unit square at about unit variance."""
-        return (items - 0.5) * 4 if self.points else items * 2 - 1
+        if self.points:
+            return (items - 0.5) * 4
+        return coarsened(items * 2 - 1, self.generator.level, stages=self.stages) if self.growing else items * 2 - 1
 
     def unscaled(self, seen: Tensor) -> Tensor:
         """The inverse of `scaled`; pictures are cut to [0, 1]."""
         return seen.float() / 4 + 0.5 if self.points else seen.float().add(1).div(2).clamp(0, 1)
+
+    def grow(self, fraction: float) -> None:
+        """Use as many levels of growing networks as are due at this fraction of a run."""
+        level = level_at(fraction, self.stages)
+        self.generator.grow(level)
+        self.critic.grow(level)
 
     def default_knobs(self) -> Knobs:
         """Points come as they were learnt: a truncated Gaussian would be another one."""

@@ -11,7 +11,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 from genlab.models.contract import Labels
 from genlab.models.layers import Residual, perceptron
 
-OCTAVES = 5  # of a critic of points: the finest wave is a quarter of the unit square's side, halved four times
+OCTAVES = 6  # of a critic of points: waves as long as the unit square, and halves of them down to a 32nd
 
 
 class ConditionalNorm(nn.Module):
@@ -122,21 +122,24 @@ def minibatch_deviation(h: Tensor, group: int = 4) -> Tensor:
 
 
 class PointPainter(nn.Module):
-    """The generator of points: noise (n, latent) to (n, d) at about unit variance."""
+    """The generator of points: noise (n, latent) to (n, d) at about unit variance.
+
+    It sees each noise number beside its sign: a continuous map alone would join separate modes by bridges.
+    """
 
     def __init__(self, size: int, *, latent: int, width: int, hidden: int):
         super().__init__()
-        self.layers = perceptron(latent, size, width=width, hidden=hidden)
+        self.layers = perceptron(2 * latent, size, width=width, hidden=hidden)
 
     def forward(self, noise: Tensor, labels: Labels | None = None) -> Tensor:
-        return self.layers(noise)
+        return self.layers(torch.cat([noise, noise.sign()], 1))
 
 
 class PointCritic(nn.Module):
     """Points at about unit variance to one number each, high for real.
 
     It sees each coordinate beside its sine and cosine at `OCTAVES` frequencies, without which plain layers are blind to
-    details (Tancik et al. 2020).
+    details (Tancik et al. 2020); the finer, the fainter, so that the coarse comes first.
     """
 
     def __init__(self, size: int, *, width: int, hidden: int, spectral: bool):
@@ -151,6 +154,7 @@ class PointCritic(nn.Module):
 
     def judge(self, points: Tensor, labels: Labels | None = None) -> tuple[Tensor, None]:
         """The number a point (n,); there is no auxiliary classifier."""
-        turns = 2.0 ** torch.arange(OCTAVES, device=points.device) * math.pi / 2
-        angles = (points[:, :, None] * turns).flatten(1)
-        return self.layers(torch.cat([points, angles.sin(), angles.cos()], 1))[:, 0], None
+        rates = 2.0 ** torch.arange(OCTAVES, device=points.device)
+        angles = points[:, :, None] * rates * (math.pi / 2)
+        waves = torch.cat([angles.sin(), angles.cos()], 1) * rates.rsqrt()
+        return self.layers(torch.cat([points, waves.flatten(1)], 1))[:, 0], None

@@ -41,6 +41,16 @@ VARIANTS = {
         {"shape": SHAPE, "classes": 3, "latent": 4, "width": 4, "loss": "wasserstein", "gradient_penalty": 10.0,
          "spectral": False, "critic_steps": 2, "penalty_every": 1},
     ),
+    "gan growing": (
+        "gan",
+        {"shape": (3, 16, 16), "latent": 4, "width": 4, "stages": 2, "patch": 2, "growing": True, "spectral": False,
+         "loss": "non-saturating", "r1": 0.1},
+    ),
+    "gan relativistic": (
+        "gan",
+        {"shape": SHAPE, "latent": 4, "width": 4, "loss": "relativistic", "spectral": False, "r1": 0.1, "r2": 0.1,
+         "noise": 0.3},
+    ),
     "judge": ("judge", {"shape": SHAPE, "classes": 3, "width": 4, "feature": 8}),
     "judge attributes": (
         "judge",

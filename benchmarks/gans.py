@@ -1,0 +1,205 @@
+"""Generators against laws whose truth is known: `python benchmarks/gans.py [toys] [stacked] [emoji]`.
+
+Written step by step to benchmarks/results/gans.json; what is there already is not run again. Toys: a ring of 8 and a
+grid of 25 Gaussians, ten seeds each, the recipes `gan-ring` and `gan-grid`: modes found, points within three deviations
+of one, the spread of every mode over the true one after the same cut, CPU seconds. Stacked: 1,000 kinds of three
+digits, 26,000 samples of one unconditional generator, named by the classifier `judge-digits`, beside a plain DCGAN.
+Emoji: the kernel distance of `progan-emoji` and of a DCGAN of as many weights that learnt for as many CPU seconds, on
+the features of `judge-emoji`, and the share of near copies. A model that is missing in the folder `--work` is trained
+there first.
+"""
+
+import argparse
+import dataclasses
+import json
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import numpy as np
+from serving import machine
+
+RESULTS = Path(__file__).resolve().parent / "results" / "gans.json"
+SECTIONS = ("toys", "stacked", "emoji")
+SEEDS, POINTS = 10, 20_000
+STACKED, DIGITS = ("gan-stacked-digits", "dcgan-stacked-digits"), "judge-digits"
+SAMPLES = 26_000
+EMOJI, EMOJI_JUDGE = ("progan-emoji", "dcgan-emoji"), "judge-emoji"
+DRAWN = 3_000
+WITHIN = 3.0  # deviations
+
+
+def coverage(points: np.ndarray, centres: np.ndarray, deviation: float) -> dict:
+    """Modes found, share of points within three deviations of one, KL to equal shares, least and greatest spread.
+
+    A mode's spread is the root mean squared distance of its own points to their mean, those beyond the three deviations
+    left out, over what the true Gaussian shows after the same cut.
+    """
+    from scipy.stats import chi2
+
+    distances = np.linalg.norm(points[:, None] - centres, axis=2)
+    nearest, k = distances.argmin(1), len(centres)
+    good = distances.min(1) <= WITHIN * deviation
+    shares = np.bincount(nearest[good], minlength=k) / max(good.sum(), 1)
+    expected = deviation * (2 * chi2.cdf(WITHIN**2, 4) / chi2.cdf(WITHIN**2, 2)) ** 0.5
+    spreads = []
+    for mode in range(k):
+        own = points[good & (nearest == mode)]
+        squares = ((own - own.mean(0)) ** 2).sum() / (len(own) - 1) if len(own) > 2 else 0.0
+        spreads.append(squares**0.5 / expected)
+    some = shares[shares > 0]
+    return {
+        "modes": int((shares > 0).sum()),
+        "of": k,
+        "high_quality": round(float(good.mean()), 4),
+        "kl": round(float((some * np.log(some * k)).sum()), 4),
+        "least_spread": round(min(spreads), 3),
+        "greatest_spread": round(max(spreads), 3),
+    }
+
+
+def toy(name: str, seed: int) -> dict:
+    """One run of a toy's recipe with another seed, and what its points cover."""
+    import torch
+
+    from genlab.data import load, toys
+    from genlab.fit import Batches, fit
+    from genlab.recipes import recipe_of, untrained
+    from genlab.seeds import Seeds
+
+    recipe, data, modes = recipe_of(f"gan-{name}"), load(name), toys.MODES[name]
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        model = untrained(recipe)
+    started = time.process_time()
+    batches = Batches(data.items, data.labels, batch=recipe.batch, seed=seed)
+    for _ in fit(model, batches, steps=recipe.steps, lr=recipe.lr, ema=recipe.ema, seed=seed, every=recipe.steps):
+        pass
+    seconds = time.process_time() - started
+    points = model.sample(Seeds.count_from(1_000_000, POINTS)).numpy()
+    return coverage(points, modes.centres, modes.deviation) | {"cpu_seconds": round(seconds, 1), "steps": recipe.steps}
+
+
+def trained(name: str, work: Path):
+    """A model of the work folder, trained there first where it is missing, and how it was trained."""
+    from genlab import checkpoint
+    from genlab.recipes import train
+
+    if not (work / name / "config.json").exists():
+        for stage, progress in train(name, work):
+            if progress.step % 500 == 0:
+                print(f"{name} {stage} {progress.step:,}/{progress.steps:,}", flush=True)
+    config = checkpoint.read(work / name)
+    facts = {key: config["trained_on"][key] for key in ("seconds", "device")} | {"parameters": config["parameters"]}
+    return checkpoint.load(work / name), facts | {"steps": config["recipe"]["steps"]}
+
+
+def kinds(counts: np.ndarray) -> dict:
+    """Kinds found, and the KL divergence of their shares to equal ones and to those of the training digits."""
+    from genlab.data import stacked_digits
+
+    shares = counts / counts.sum()
+    some = shares > 0
+
+    def divergence(truth) -> float:
+        return round(float((shares[some] * np.log(shares[some] / truth[some])).sum()), 4)
+
+    equal = np.full(stacked_digits.KINDS, 1 / stacked_digits.KINDS)
+    return {"kinds": int(some.sum()), "kl": divergence(equal), "kl_to_data": divergence(stacked_digits.shares())}
+
+
+def named(judge, images) -> np.ndarray:
+    """The number that the three channels of each picture read, (n,)."""
+    import torch
+
+    digits = torch.stack([judge.logits(images[:, c : c + 1]).argmax(1) for c in range(3)], 1)
+    return (digits @ torch.tensor([100, 10, 1])).numpy()
+
+
+def stacked(name: str, work: Path) -> dict:
+    """What one generator covers; `test digits` and `perfect` are the instrument and its floor."""
+    import torch
+
+    from genlab.data import load, stacked_digits
+    from genlab.seeds import Seeds
+
+    judge, facts = trained(DIGITS, work)
+    if name == DIGITS:
+        digits, triples = load("mnist", "test"), load("stacked-digits", "test")
+        right = judge.logits(torch.from_numpy(digits.items).float() / 255).argmax(1).numpy() == digits.labels
+        drawn = np.random.default_rng(0).choice(stacked_digits.KINDS, SAMPLES, p=stacked_digits.shares())
+        return facts | {
+            "accuracy": round(float(right.mean()), 4),
+            "triples_right": round(float((named(judge, torch.from_numpy(triples.items).float() / 255)
+                                          == triples.labels).mean()), 4),
+            "perfect": kinds(np.bincount(drawn, minlength=stacked_digits.KINDS)),
+        }  # fmt: skip
+    model, facts = trained(name, work)
+    counts = np.zeros(stacked_digits.KINDS, np.int64)
+    for first in range(0, SAMPLES, 1000):
+        images = model.sample(Seeds.count_from(1_000_000 + first, 1000), knobs=model.Knobs(truncation=4.0))
+        counts += np.bincount(named(judge, images), minlength=len(counts))
+    return facts | kinds(counts) | {"samples": SAMPLES}
+
+
+def emoji(name: str, work: Path) -> dict:
+    """Distances of one generator's drawings to those of the training split, in the features of the judge."""
+    import torch
+
+    from audits.privacy.copies import nearest_copies
+    from audits.quality.frechet import frechet_distance
+    from audits.quality.kernel import kernel_distance
+    from genlab.data import load
+    from genlab.seeds import Seeds
+
+    judge, facts = trained(EMOJI_JUDGE, work)
+
+    def features(split: str) -> np.ndarray:
+        return judge.features(torch.from_numpy(load("emoji", split).items).float() / 255).numpy()
+
+    train, test = features("train"), features("test")
+    if name == EMOJI_JUDGE:
+        halves = np.random.default_rng(0).permutation(len(train))
+        first, second = train[halves[: len(train) // 2]], train[halves[len(train) // 2 :]]
+        return facts | {"half_against_half": shown(kernel_distance(first, second))}
+    model, facts = trained(name, work)
+    images = model.sample(Seeds.count_from(1_000_000, DRAWN), knobs=model.Knobs(truncation=4.0))
+    made = judge.features(images).numpy()
+    return facts | {
+        "kernel": shown(kernel_distance(made, train)),
+        "frechet": round(frechet_distance(made, train), 4),
+        "copies": shown(nearest_copies(made, train, test)),
+    }
+
+
+def shown(finding) -> dict:
+    """A finding's figures as JSON."""
+    kept = dataclasses.asdict(finding)
+    return {key: round(float(kept[key]), 6) for key in ("value", "low", "high")} | {"n": kept["n"]}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("sections", nargs="*", choices=[[], *SECTIONS], help="which figures (default: all)")
+    parser.add_argument("--work", type=Path, default=Path(".cache/trials"), help="where trained models lie")
+    chosen = parser.parse_args()
+    steps = {
+        "toys": [(f"{name} seed {seed}", toy, (name, seed)) for name in ("ring", "grid") for seed in range(SEEDS)],
+        "stacked": [(name, stacked, (name, chosen.work)) for name in (DIGITS, *STACKED)],
+        "emoji": [(name, emoji, (name, chosen.work)) for name in (EMOJI_JUDGE, *EMOJI)],
+    }
+    found = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    for section in chosen.sections or SECTIONS:
+        for row, measure, arguments in steps[section]:
+            if row in found.get(section, {}):
+                continue
+            found["machine"] = machine()
+            found.setdefault(section, {})[row] = measure(*arguments)
+            print(section, row, json.dumps(found[section][row]), flush=True)
+            RESULTS.write_text(json.dumps(found, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""Training runs of no model on the shelf: what benchmarks/gans.py trains to hold generators against known laws."""
+
+from dataclasses import replace
+
+from genlab.recipes import Recipe
+
+TOY_GAN = Recipe(
+    "gan",
+    "ring",
+    {
+        "shape": [2],
+        "latent": 8,
+        "width": 16,
+        "loss": "relativistic",
+        "spectral": False,
+        "r1": 0.001,
+        "r2": 0.001,
+        "penalty_every": 4,
+        "noise": 0.5,
+    },
+    steps=4000,
+    batch=256,
+    lr=1e-3,
+    ema=0.99,
+)
+
+TRIALS: dict[str, Recipe] = {
+    "gan-ring": TOY_GAN,
+    "gan-grid": replace(TOY_GAN, data="grid"),
+    "judge-emoji": Recipe(
+        "judge",
+        "emoji",
+        {"shape": [3, 64, 64], "classes": 8, "patch": 2, "width": 16},
+        steps=600,
+        batch=64,
+        lr=3e-3,
+        ema=0.99,
+    ),
+    "dcgan-emoji": Recipe(
+        "gan",
+        "emoji",
+        {
+            "shape": [3, 64, 64],
+            "patch": 2,
+            "stages": 3,
+            "width": 24,
+            "depth": 0,
+            "latent": 96,
+            "loss": "non-saturating",
+            "spectral": False,
+            "critic_rate": 1.0,
+        },
+        steps=4500,
+        batch=32,
+        lr=4e-4,
+        ema=0.995,
+    ),
+    "dcgan-stacked-digits": Recipe(
+        "gan",
+        "stacked-digits",
+        {
+            "shape": [3, 28, 28],
+            "width": 16,
+            "loss": "non-saturating",
+            "spectral": False,
+            "critic_rate": 1.0,
+        },
+        steps=3000,
+        batch=64,
+        lr=4e-4,
+    ),
+    "judge-digits": Recipe("judge", "mnist", {"width": 8}, steps=1500, batch=128, lr=3e-3, ema=0.995),
+    "gan-stacked-digits": Recipe(
+        "gan",
+        "stacked-digits",
+        {
+            "shape": [3, 28, 28],
+            "width": 16,
+            "loss": "relativistic",
+            "spectral": False,
+            "r1": 0.5,
+            "r2": 0.5,
+            "penalty_every": 4,
+            "critic_rate": 1.0,
+            "rehearsal": 0.4,
+        },
+        steps=8000,
+        batch=64,
+        lr=4e-4,
+    ),
+}
