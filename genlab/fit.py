@@ -132,11 +132,10 @@ def fit(
 
 
 def reseed(seed: int, device: torch.device) -> None:
-    """`torch.manual_seed` for the CPU and this device alone, in a tenth of its time, which small models feel."""
+    """What torch.manual_seed does for the CPU and CUDA; that one also formats a stack trace for each absent device."""
     torch.default_generator.manual_seed(seed)
     if device.type == "cuda":
-        with torch.cuda.device(device):
-            torch.cuda.manual_seed(seed)
+        torch.cuda.manual_seed_all(seed)
 
 
 def check_finite(losses: dict[str, float], step: int, lr: float) -> None:

@@ -3,12 +3,14 @@
 d^2 = |m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2))   (Dowson & Landau 1982; FID of Heusel et al. 2017)
 
 With S = A^T A the last trace is the sum of the singular values of A1 A2^T: no square root of an eigenvalue
-that rounding made negative, so two equal sets are at distance zero to machine precision.
+that rounding made negative, so two equal sets are at distance zero to machine precision. A is the Cholesky
+factor, or comes from the eigenvectors where a covariance is singular.
 """
 
 from __future__ import annotations
 
 import numpy as np
+from scipy.linalg import svdvals
 from scipy.special import stdtrit
 
 from audits.quality.features import FeatureError, as_features, same_width
@@ -28,10 +30,7 @@ def frechet_distance(a, b) -> float:
 
 def gaussian_frechet(mean_a, covariance_a, mean_b, covariance_b) -> float:
     """The squared Fréchet distance between two Gaussians; means (w,), covariances (w, w)."""
-    shift = mean_a - mean_b
-    cross = np.linalg.svd(_factor(covariance_a) @ _factor(covariance_b).T, compute_uv=False).sum()
-    value = shift @ shift + np.trace(covariance_a) + np.trace(covariance_b) - 2 * cross
-    return max(0.0, float(value))
+    return _apart((mean_a, _factor(covariance_a)), (mean_b, _factor(covariance_b)))
 
 
 def frechet_finding(
@@ -57,11 +56,13 @@ def frechet_finding(
     whole_real, whole_fake = _summary(real - centre), _summary(fake - centre)
     variance = 0.0
     for moved, whole, other in ((real, whole_real, whole_fake), (fake, whole_fake, whole_real)):
-        fixed = _moments(other)
+        mean, covariance = _moments(other)
+        fixed = mean, _factor(covariance)
         left_out = []
         for block in np.array_split(rng.permutation(len(moved)), blocks):
             rest = [w - s for w, s in zip(whole, _summary(moved[block] - centre), strict=True)]
-            left_out.append(gaussian_frechet(*_moments(rest), *fixed))
+            mean, covariance = _moments(rest)
+            left_out.append(_apart((mean, _factor(covariance)), fixed))
         variance += (blocks - 1) * np.var(left_out)
     half = float(stdtrit(blocks - 1, (1 + level) / 2) * np.sqrt(variance))
     low, high = max(0.0, value - half), value + half
@@ -72,15 +73,26 @@ def frechet_finding(
     return Finding("Fréchet distance", value, low, high, n, "squared distance", floor, verdict, reading)
 
 
+def _apart(a, b) -> float:
+    """The distance between two Gaussians, each a mean (w,) and a factor A (w, w) of its covariance A^T A."""
+    (mean_a, factor_a), (mean_b, factor_b) = a, b
+    shift = mean_a - mean_b
+    cross = svdvals(factor_a @ factor_b.T, overwrite_a=True, check_finite=False).sum()
+    return max(0.0, float(shift @ shift + np.vdot(factor_a, factor_a) + np.vdot(factor_b, factor_b) - 2 * cross))
+
+
 def _covariance(x: np.ndarray) -> np.ndarray:
     centred = x - x.mean(0)
     return centred.T @ centred / (len(x) - 1)
 
 
 def _factor(covariance: np.ndarray) -> np.ndarray:
-    """A with A^T A = covariance, from its symmetric eigendecomposition."""
-    values, vectors = np.linalg.eigh(covariance)
-    return np.sqrt(np.clip(values, 0.0, None))[:, None] * vectors.T
+    """A with A^T A = covariance; of two equal covariances the same A."""
+    try:
+        return np.linalg.cholesky(covariance).T
+    except np.linalg.LinAlgError:
+        values, vectors = np.linalg.eigh(covariance)
+        return np.sqrt(np.clip(values, 0.0, None))[:, None] * vectors.T
 
 
 def _summary(x: np.ndarray) -> list:

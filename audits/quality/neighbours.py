@@ -52,9 +52,10 @@ def prdc(real, fake, *, k: int = 5) -> Neighbours:
     reached, covered = 0, 0
     for rows, squared in _squared_distances(real, fake):
         radius = real_radius[rows]
-        balls += np.count_nonzero(squared < radius[:, None], axis=0)
+        held = np.flatnonzero(squared < radius[:, None])  # few: about k of a row
+        balls += np.bincount(held % len(fake), minlength=len(fake))
         reached += np.count_nonzero((squared < fake_radius).any(1))
-        covered += np.count_nonzero(squared.min(1) < radius)
+        covered += len(np.unique(held // len(fake)))
     return Neighbours(
         precision=float(np.mean(balls > 0)),
         recall=float(reached / len(real)),
@@ -115,25 +116,50 @@ def nearest_distances(queries, items, *, k: int) -> np.ndarray:
 
 
 def _radii(x: np.ndarray, k: int) -> np.ndarray:
-    """Squared distance (n,) from each item to its k-th nearest neighbour, itself not counted."""
-    radii = np.empty(len(x))
-    for rows, squared in _squared_distances(x, x):
-        squared[np.arange(len(squared)), np.arange(rows.start, rows.stop)] = -1.0  # itself comes first
-        squared.partition(k, axis=1)
-        radii[rows] = squared[:, k]
-    return radii
+    """Squared distance (n,) from each item to its k-th nearest neighbour, itself not counted.
+
+    Each pair is measured once: a block of rows meets the items from its own first one on, and tells both sides.
+    """
+    n, norms = len(x), (x * x).sum(1)
+    rounding = _rounding(norms, norms)
+    nearest = np.full((n, k), np.inf)
+    step = max(k, min(512, CHUNK // n))
+    for start in range(0, n, step):
+        rows, rest = slice(start, min(start + step, n)), slice(min(start + step, n), n)
+        squared = _block(x[rows], x[start:], norms[rows], norms[start:], rounding)
+        squared[np.arange(len(squared)), np.arange(len(squared))] = np.inf
+        _keep_nearest(nearest[rows], squared)
+        _keep_nearest(nearest[rest], squared[:, len(squared) :].T)
+    return nearest.max(1)
+
+
+def _keep_nearest(nearest: np.ndarray, squared: np.ndarray) -> None:
+    """Lower the k smallest of each row, (n, k), by those of `squared` (n, m), in place."""
+    k = nearest.shape[1]
+    if squared.shape[1] > k:
+        squared = np.partition(np.ascontiguousarray(squared), k - 1, axis=1)[:, :k]
+    nearest[:] = np.partition(np.concatenate([nearest, squared], 1), k - 1, axis=1)[:, :k]
 
 
 def _squared_distances(a: np.ndarray, b: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
     """Squared distances from `a` to `b`, a few rows at a time; what rounding alone explains is zero."""
     a_norms, b_norms = (a * a).sum(1), (b * b).sum(1)
-    rounding = 8 * np.finfo(np.float64).eps * (a_norms.max() + b_norms.max())
+    rounding = _rounding(a_norms, b_norms)
     step = max(1, CHUNK // len(b))
     for start in range(0, len(a), step):
         rows = slice(start, min(start + step, len(a)))
-        squared = a[rows] @ b.T
-        squared *= -2.0
-        squared += a_norms[rows, None]
-        squared += b_norms
+        yield rows, _block(a[rows], b, a_norms[rows], b_norms, rounding)
+
+
+def _rounding(a_norms: np.ndarray, b_norms: np.ndarray) -> float:
+    return 8 * np.finfo(np.float64).eps * (a_norms.max() + b_norms.max())
+
+
+def _block(a: np.ndarray, b: np.ndarray, a_norms: np.ndarray, b_norms: np.ndarray, rounding: float) -> np.ndarray:
+    squared = a @ b.T
+    squared *= -2.0
+    squared += a_norms[:, None]
+    squared += b_norms
+    if squared.min() < rounding:
         squared[squared < rounding] = 0.0
-        yield rows, squared
+    return squared
