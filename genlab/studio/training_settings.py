@@ -20,6 +20,10 @@ LOSSES: dict[str, tuple[str, dict[str, Any]]] = {  # of a GAN: what it is called
     "wasserstein": ("Wasserstein, no bound", {"loss": "wasserstein", "spectral": False}),
     "wasserstein-clip": ("Wasserstein, clipped", {"loss": "wasserstein", "spectral": False, "clip": 0.1}),
     "wasserstein-gp": ("Wasserstein, gradient penalty", {"loss": "wasserstein", "spectral": False}),
+    "relativistic": (
+        "Relativistic, R1 and R2",
+        {"loss": "relativistic", "spectral": False, "r1": 0.001, "r2": 0.001, "penalty_every": 4, "noise": 0.5},
+    ),
 }
 NONE = "none"
 LEAST_GP = 0.01  # of the penalty that makes "wasserstein-gp" what it is
@@ -65,7 +69,8 @@ class Wanted:
         loss: of a GAN, a key of `LOSSES`.
         against: the loss of a second GAN beside it, or "none".
         critic_rate: learning rate of the critic over the generator's.
-        penalty: weight of the gradient penalty at real items (R1); for "wasserstein-gp" of its own between items.
+        penalty: weight of the gradient penalty at real items (R1); for "wasserstein-gp" of its own between items, for
+            "relativistic" at generated ones too (0: what it needs).
         beta, warm_up, free_bits: of a VAE, as in `genlab.models.vae`.
     """
 
@@ -166,6 +171,7 @@ def arguments(wanted: Wanted, lane: str, shape: tuple[int, ...]) -> dict[str, An
         made |= {"gradient_penalty": max(wanted.penalty, LEAST_GP), "penalty_every": 1 if wanted.plane else 2}
     elif wanted.penalty:
         made |= {"r1": wanted.penalty, "penalty_every": 1 if wanted.plane else 2}
+        made |= {"r2": wanted.penalty} if lane == "relativistic" else {}
     if wanted.plane:
         return made | {"width": 16}
     return made | {"width": 8, "depth": 0, "patch": 1 if shape[1] <= 32 else 2}

@@ -17,9 +17,8 @@ def train_start(settings: dict, points: list, archive: str) -> tuple[str, dict[s
 
     Args:
         settings: data (ring, grid, moons, spiral, points, fashion, portraits, own), family (gan, vae), loss (minimax,
-            non-saturating, hinge, wasserstein, wasserstein-clip, wasserstein-gp), against (a second loss, or none),
-            steps, batch, lr, latent, critic_steps, critic_rate, penalty, beta, warm_up, free_bits, seed; those left
-            out keep their defaults.
+            non-saturating, hinge, wasserstein, wasserstein-clip, wasserstein-gp, relativistic), against (a second one
+            or none), steps, batch, lr, latent, critic_steps, critic_rate, penalty, beta, warm_up, free_bits, seed.
         points: for data points: rows of two numbers from 0 to 1.
         archive: for data own: a zip of pictures.
 

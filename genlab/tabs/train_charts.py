@@ -11,7 +11,7 @@ from genlab.studio.training import Lane, State
 
 SILENT = 0.05  # nats below which a latent says nothing
 CURVES = {  # plot -> series, by the name they have in reports, and what they are called
-    "Losses": {"critic": "critic", "generator": "generator", "elbo_bits": "bound (bits)", "penalty": "penalty"},
+    "Losses": {"critic": "critic", "generator": "generator", "elbo_bits": "bound (bits)"},
     "Gradient norms": {
         "critic_gradient": "critic", "generator_gradient": "generator", "gradient": "network",
     },
