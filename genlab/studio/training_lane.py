@@ -18,7 +18,7 @@ KEPT = 60  # frames for the time slider
 POINTS, GRID, SHEET = 500, 32, 16  # generated points, cells a side of the decision surface, pictures
 REAL = 1000  # real items that the watch compares with: twice as many as the points
 HELD = 256  # real items that the KL of each latent is measured on
-BETWEEN = {True: 0.25, False: 1.0}  # seconds between two frames on the page: of points, of pictures
+BETWEEN = {True: 0.15, False: 1.0}  # seconds between two frames on the page: of points, of pictures
 SAVE = 5.0  # seconds between saves
 EMA = 0.99
 

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-REPORT = 0.2  # seconds between two reports
+REPORT = 0.1  # seconds between two reports
 NICE = 2  # the page comes first
 
 

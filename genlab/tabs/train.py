@@ -16,7 +16,7 @@ from genlab.tabs.api import AT_ONCE, HEAVY
 from genlab.tabs.errors import guarded
 from genlab.tabs.files import stored, uploaded_path
 
-TICK, SLOW, LINGER = 0.25, 1.0, 4.0  # seconds: of the timer, between two drawings of the curves, after the last action
+TICK, SLOW, LINGER = 0.2, 1.0, 4.0  # seconds: of the timer, between two drawings of the curves, after the last action
 STORAGE = "genlab-training"
 NOW = 100  # the slider's right end: as it stands
 QUIET = knobs.QUIET
