@@ -14,7 +14,7 @@ from genlab.studio.training_curves import Curves, kept
 from genlab.studio.training_data import modes_of
 from genlab.studio.training_settings import Wanted, arguments
 
-KEPT = 60  # frames for the time slider
+KEPT, EARLY = 60, (1, 2, 5, 10, 20)  # frames for the time slider, and steps of the first ones
 POINTS, GRID, SHEET = 500, 32, 16  # generated points, cells a side of the decision surface, pictures
 REAL = 1000  # real items that the watch compares with: twice as many as the points
 HELD = 256  # real items that the KL of each latent is measured on
@@ -119,10 +119,9 @@ class Lane:
         self.step, self.seconds = progress.step, progress.seconds
         self.curves.add(self.step, progress.losses)
         now = time.monotonic()
-        stone = max(1, self.wanted.steps // KEPT)
         last = self.step == self.wanted.steps
-        if self.step == 1 or self.step % stone == 0 or last or now - self.drawn > BETWEEN[self.wanted.plane]:
-            lasting = self.step == 1 or self.step % stone == 0 or last
+        lasting = last or self.step in EARLY or self.step % max(1, self.wanted.steps // (KEPT - len(EARLY))) == 0
+        if lasting or now - self.drawn > BETWEEN[self.wanted.plane]:
             arrays = self.draw(progress.average, lasting=lasting)
             if lasting:
                 self.look(self.step, arrays, progress.losses)

@@ -79,7 +79,7 @@ def test_a_run_is_started_paused_stepped_replayed_and_found_again(context, app, 
     assert "Nothing runs yet" in words(page)
     page.get_by_role("button", name="Start").click()
     page.wait_for_selector("#train-stage svg.plane >> nth=1")
-    wait_for_words(page, "Training: step")
+    page.wait_for_function("/step ([2-9]|\\d\\d)/.test(document.querySelector('#train-words').innerText)")
     page.get_by_role("button", name="Pause").click()
     wait_for_words(page, "Paused at step")
     page.wait_for_timeout(1000)
@@ -148,6 +148,7 @@ def test_nothing_stands_in_anyones_way(context, app):
             wait_for_words(page, "Paused at")
         if step == "latents":
             choose(page, "Posterior collapse")
+            page.wait_for_selector("#train-told >> text=The KL term pushes")
             page.get_by_role("button", name="Start").click()
             page.wait_for_selector("#train-stage .latents")
             page.get_by_role("button", name="Stop").click()
