@@ -39,20 +39,19 @@ def build(tab: gr.Tab) -> None:
     key = gr.BrowserState(None, storage_key=STORAGE, secret=STORAGE)
     seen, points = gr.State(None), gr.State(None)
     timer = gr.Timer(TICK, active=False)
+    with gr.Row(elem_classes="tight"):
+        preset = gr.Dropdown(
+            [p.title for p in PRESETS], value=PRESETS[0].title, label="Begin with", filterable=False,
+            elem_id="train-preset", scale=4, min_width=280,
+        )  # fmt: skip
+        told = gr.Markdown(PRESETS[0].seen, elem_id="train-told", elem_classes="note")
+    with gr.Row(elem_classes=["tight", "train-buttons"]):
+        begin = gr.Button("Start", variant="primary", size="md", scale=2, min_width=110, elem_id="train-start")
+        halt, once, on, end = (
+            gr.Button(name, size="md", min_width=90) for name in ("Pause", "One step", "Continue", "Stop")
+        )
     with gr.Row(elem_classes="result-first"):
         with gr.Column(scale=4, min_width=300):
-            preset = gr.Dropdown(
-                [p.title for p in PRESETS], value=PRESETS[0].title, label="Begin with", filterable=False,
-                elem_id="train-preset",
-            )  # fmt: skip
-            told = gr.Markdown(PRESETS[0].seen, elem_id="train-told", elem_classes="note")
-            with gr.Row(elem_classes="tight"):
-                begin = gr.Button("Start", variant="primary", size="md", scale=2, min_width=100, elem_id="train-start")
-                halt = gr.Button("Pause", size="md", min_width=70)
-                end = gr.Button("Stop", size="md", min_width=70)
-            with gr.Row(elem_classes="tight"):
-                once = gr.Button("One step", size="md", min_width=90)
-                on = gr.Button("Continue", size="md", min_width=90)
             controls, pad, archive = knobs.build()
             command = gr.Textbox(
                 label="Copy as Python", lines=4, max_lines=6, interactive=False, buttons=["copy"],
@@ -74,7 +73,7 @@ def build(tab: gr.Tab) -> None:
                 plots = [
                     gr.LinePlot(x="step", y="value", color="series", label=name, height=250, min_width=250,
                                 x_title="step", y_title=" ", color_title=" ", tooltip="axis", buttons=[],
-                                visible=name in PLOTS[:4], elem_classes="train-plot")
+                                visible=name in PLOTS[:4], y_lim=charts.RANGES.get(name), elem_classes="train-plot")
                     for name in PLOTS
                 ]  # fmt: skip
             gr.Markdown(
@@ -84,7 +83,8 @@ def build(tab: gr.Tab) -> None:
                 elem_classes="note",
             )
     view = [seen, words, stage, timer, *plots]
-    tab.select(guarded(_arrive), [key, seen, back], [key, *view], **QUIET)
+    chosen = [preset, told, *controls.inputs(), pad, archive, command]
+    tab.select(guarded(_arrive), [key, seen, back], [key, *chosen, *view], **QUIET)
     timer.tick(guarded(_tick), [key, seen, back], view, **QUIET)
     begin.click(
         guarded(_start), [key, points, archive, *controls.inputs()], [key, back, gif, mp4, command, *view], **QUIET
@@ -107,7 +107,9 @@ def _arrive(key: str | None, seen: Seen | None, back: object) -> list:
     """The tab is opened: the browser's key finds an earlier run, and a process is made ready for the next."""
     training.ready()
     key = key or training.new_key()
-    return [key, *_view(training.state(key), key, Seen(until=time.monotonic() + LINGER), back, wake=True)]
+    state = training.state(key)
+    chosen = [gr.skip()] * knobs.CHOSEN if state is None or seen is not None else knobs.chosen(state.wanted)
+    return [key, *chosen, *_view(state, key, Seen(until=time.monotonic() + LINGER), back, wake=True)]
 
 
 def _tick(key: str | None, seen: Seen | None, back: object) -> list:

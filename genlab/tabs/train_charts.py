@@ -19,6 +19,7 @@ CURVES = {  # plot -> series, by the name they have in reports, and what they ar
     "Effective modes": {"modes": "modes"},
     "KL of the code (nats)": {"kl": "all latents"},
 }  # fmt: skip
+RANGES = {"Critic: share right": [0, 1], "Effective modes": [0, None]}  # of the values
 COLOURS = ("#0f7d77", "#c2570c", "#6d4bc2", "#b3406f", "#4b5954", "#2563a8")
 
 

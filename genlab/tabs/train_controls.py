@@ -43,6 +43,7 @@ class Controls:
 
 
 NAMES = tuple(Controls.__dataclass_fields__)
+CHOSEN = 2 + len(NAMES) + 3  # outputs of `chosen`
 OF_GAN = ("loss", "against", "critic_steps", "critic_rate", "penalty")
 OF_VAE = ("beta", "warm_up", "free_bits")
 
@@ -97,9 +98,14 @@ def follow(c: Controls, preset: gr.Dropdown, told: gr.Markdown, pad: gr.HTML, ar
 
 
 def _choose(title: str) -> list:
-    chosen = BY_TITLE[title]
-    wanted = training_settings.check(chosen.settings)
-    return [chosen.seen, *_filled(wanted), *_places(wanted.data), command_of(wanted)]
+    return chosen(training_settings.check(BY_TITLE[title].settings))[1:]
+
+
+def chosen(wanted: Wanted) -> list:
+    """The preset that has these settings where one does, its sentence, the controls, what they need, and the Python."""
+    known = next((p for p in PRESETS if training_settings.check(p.settings) == wanted), None)
+    preset = [gr.skip(), gr.skip()] if known is None else [known.title, known.seen]
+    return [*preset, *_filled(wanted), *_places(wanted.data), command_of(wanted)]
 
 
 def _filled(wanted: Wanted) -> list:

@@ -5,6 +5,11 @@ CSS = """
 .stage-empty { min-height: 400px; display: grid; place-items: center; border-radius: 12px; padding: 20px;
   background: var(--background-fill-secondary); color: var(--body-text-color-subdued); text-align: center; }
 .lane { flex: 1 1 250px; max-width: 380px; margin: 0; }
+@media (min-width: 769px) {
+  .lane:only-child { max-width: none; display: grid; align-content: start; column-gap: 16px;
+    grid-template-columns: minmax(0, 380px) minmax(0, 1fr); grid-template-rows: auto auto auto 1fr; }
+  .lane:only-child > :first-child { grid-row: 1 / span 5; }
+}
 .lane .stage-empty { min-height: 250px; }
 .lane figcaption { font-size: .9rem; padding-top: 4px; min-height: 3em; }
 .plane, .lane .sheet { display: block; width: 100%; border-radius: 10px; background: #eef1f0; margin: 0; }
@@ -24,6 +29,7 @@ CSS = """
 #train-pad .draw svg { display: block; width: 100%; height: 100%; }
 #train-pad .spot { fill: none; stroke: #0b6560; stroke-width: .006; }
 #train-pad .draw:focus-visible { outline: 3px solid var(--primary-600); outline-offset: 3px; }
+#train-told { flex: 6 1 300px; align-self: center; min-width: 0; }
 .draw-foot { display: flex; justify-content: space-between; align-items: center; max-width: 340px; padding: 6px 2px;
   font-size: .9rem; }
 .draw-foot button { border: 1px solid var(--button-secondary-border-color); border-radius: 10px; padding: 4px 14px;
