@@ -26,7 +26,7 @@ LOSSES: dict[str, tuple[str, dict[str, Any]]] = {  # of a GAN: what it is called
     ),
 }
 NONE = "none"
-LEAST_GP = 0.01  # of the penalty that makes "wasserstein-gp" what it is
+GP = {True: 1.0, False: 10.0}  # usual weight of the penalty of "wasserstein-gp": of points, of pictures
 
 
 @dataclass(frozen=True)
@@ -69,8 +69,8 @@ class Wanted:
         loss: of a GAN, a key of `LOSSES`.
         against: the loss of a second GAN beside it, or "none".
         critic_rate: learning rate of the critic over the generator's.
-        penalty: weight of the gradient penalty at real items (R1); for "wasserstein-gp" of its own between items, for
-            "relativistic" at generated ones too (0: what it needs).
+        penalty: weight of the gradient penalty at real items (R1), for "relativistic" at generated ones too, for
+            "wasserstein-gp" between the two; 0: none, or what the last two need.
         beta, warm_up, free_bits: of a VAE, as in `genlab.models.vae`.
     """
 
@@ -128,14 +128,7 @@ def check(given: Mapping[str, Any]) -> Wanted:
             raise StudioError(f"The {name} is one of {', '.join(allowed)}; {str(value)[:40]!r} was given.")
     if wanted.family == "gan" and wanted.against == wanted.loss:
         raise StudioError("Two runs side by side need two losses: choose another one for the second.")
-    if wanted.family == "gan" and "wasserstein-gp" in wanted.lanes and wanted.penalty < LEAST_GP:
-        wanted = dataclasses.replace(wanted, penalty=usual_penalty(wanted.data))
     return wanted
-
-
-def usual_penalty(data: str) -> float:
-    """Weight of the gradient penalty of "wasserstein-gp" where none is asked for."""
-    return 1.0 if data in PLANE else 10.0
 
 
 def number(name: str, value: object) -> float | int:
@@ -168,7 +161,7 @@ def arguments(wanted: Wanted, lane: str, shape: tuple[int, ...]) -> dict[str, An
     made = {"shape": shape, "latent": wanted.latent, "critic_steps": wanted.critic_steps, **LOSSES[lane][1]}
     made |= {"critic_rate": wanted.critic_rate}
     if lane == "wasserstein-gp":
-        made |= {"gradient_penalty": max(wanted.penalty, LEAST_GP), "penalty_every": 1 if wanted.plane else 2}
+        made |= {"gradient_penalty": wanted.penalty or GP[wanted.plane], "penalty_every": 1 if wanted.plane else 2}
     elif wanted.penalty:
         made |= {"r1": wanted.penalty, "penalty_every": 1 if wanted.plane else 2}
         made |= {"r2": wanted.penalty} if lane == "relativistic" else {}

@@ -71,7 +71,8 @@ def build(tab: gr.Tab) -> None:
                 mp4 = gr.DownloadButton("Video (MP4)", size="md", interactive=False, min_width=130)
             with gr.Row(elem_classes="tight"):
                 plots = [
-                    gr.LinePlot(x="step", y="value", color="series", label=name, height=250, min_width=250,
+                    gr.LinePlot(x="step", y="value", color="series", label=name, show_label=False, title=name,
+                                height=270, min_width=250,
                                 x_title="step", y_title=" ", color_title=" ", tooltip="axis", buttons=[],
                                 visible=name in PLOTS[:4], y_lim=charts.RANGES.get(name), elem_classes="train-plot")
                     for name in PLOTS

@@ -20,6 +20,7 @@ CURVES = {  # plot -> series, by the name they have in reports, and what they ar
     "KL of the code (nats)": {"kl": "all latents"},
 }  # fmt: skip
 RANGES = {"Critic: share right": [0, 1], "Effective modes": [0, None]}  # of the values
+LETTERS = ("A", "B")  # of two models side by side
 COLOURS = ("#0f7d77", "#c2570c", "#6d4bc2", "#b3406f", "#4b5954", "#2563a8")
 
 
@@ -28,10 +29,15 @@ def stage(state: State | None, lanes: tuple[Lane, ...], real: np.ndarray, modes:
     if state is None or not lanes:
         words = "Choose a preset and press Start." if state is None else state.words
         return f'<div class="stage-empty"><p>{html.escape(words)}</p></div>'
-    return '<div class="stage">' + "".join(_figure(state, lane, real, modes) for lane in lanes) + "</div>"
+    return '<div class="stage">' + "".join(_figures(state, lanes, real, modes)) + "</div>"
 
 
-def _figure(state: State, lane: Lane, real: np.ndarray, modes: int) -> str:
+def _figures(state: State, lanes: tuple[Lane, ...], real: np.ndarray, modes: int) -> list[str]:
+    letters = [""] if len(lanes) == 1 else [f"{letter} · " for letter in LETTERS]
+    return [_figure(state, lane, letter, real, modes) for letter, lane in zip(letters, lanes, strict=True)]
+
+
+def _figure(state: State, lane: Lane, letter: str, real: np.ndarray, modes: int) -> str:
     told = _told(lane, modes)
     if not lane.frame:
         inside = '<div class="stage-empty"><p>The first frame comes in a moment.</p></div>'
@@ -42,7 +48,7 @@ def _figure(state: State, lane: Lane, real: np.ndarray, modes: int) -> str:
     else:
         inside = plane(lane, real, told)
     bars = latents(lane.frame["rates"]) if "rates" in lane.frame else ""
-    caption = f"<b>{html.escape(lane.title)}</b> · step {lane.at:,}"
+    caption = f"<b>{letter}{html.escape(lane.title)}</b> · step {lane.at:,}"
     alarms = "".join(f'<p class="alarm">{html.escape(words)}</p>' for words in lane.alarms)
     return (
         f'<figure class="lane">{inside}<figcaption>{caption}<br>{html.escape(told)}</figcaption>{bars}{alarms}</figure>'
@@ -96,10 +102,10 @@ def latents(rates: np.ndarray) -> str:
 def rows(lanes: tuple[Lane, ...], plot: str) -> list[tuple[int, float, str]]:
     """(step, value, series) of one plot; two models side by side are told apart by name."""
     found = []
-    for lane in lanes:
+    for letter, lane in zip(LETTERS, lanes, strict=False):
         for name, called in CURVES[plot].items():
             steps, values = lane.curves.get(name, ([], []))
-            series = called if len(lanes) == 1 else f"{lane.title.partition(',')[0].partition(' (')[0]}: {called}"
+            series = called if len(lanes) == 1 else f"{letter} {called}"
             found += [(s, v, series) for s, v in zip(steps, values, strict=True) if math.isfinite(v)]
     return found
 

@@ -108,6 +108,8 @@ def test_every_preset_and_every_loss_builds_a_model_that_takes_a_step(tmp_path):
 
 def test_the_gradient_penalty_is_there_where_its_loss_is_asked_for():
     assert arguments(check({"loss": "wasserstein-gp"}), "wasserstein-gp", (2,))["gradient_penalty"] == 1.0
+    beside = check({"loss": "minimax", "against": "wasserstein-gp"})
+    assert "r1" not in arguments(beside, "minimax", (2,)), "the other one stays as it is"
     assert "gradient_penalty" not in arguments(check({"penalty": 2}), "non-saturating", (2,))
     assert arguments(check({"penalty": 2}), "non-saturating", (2,))["r1"] == 2
 
