@@ -21,6 +21,7 @@ from genlab.tabs import (
     api_codes,
     api_detect,
     api_mitigate,
+    api_train,
     autoencoders,
     bias,
     cards,
@@ -31,6 +32,7 @@ from genlab.tabs import (
     mitigate,
     names,
     theme,
+    train,
     verify,
 )
 from genlab.tabs.middleware import Limits
@@ -62,6 +64,8 @@ def build() -> gr.Blocks:
             mitigate.build(demo)
         with gr.Tab("Detect") as detect_tab:
             detect.build(detect_tab)
+        with gr.Tab("Train") as train_tab:
+            train.build(train_tab)
         with gr.Tab("Verify") as verify_tab:
             verify.build(demo, verify_tab)
         with gr.Tab("Cards"):
@@ -71,6 +75,7 @@ def build() -> gr.Blocks:
         api_mitigate.build()
         api_codes.build()
         api_detect.build()
+        api_train.build()
     return demo.queue(max_size=64, default_concurrency_limit=4)
 
 

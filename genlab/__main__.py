@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         where = f"{error.filename}: " if error.filename else ""
         return complain(f"{where}{error.strerror or error}.", 1)
     except (Failed, RuntimeError) as error:
-        known = isinstance(error, Failed) or type(error).__name__ in ("CheckpointError", "DataError")
+        known = isinstance(error, Failed) or type(error).__name__ in ("CheckpointError", "DataError", "Diverged")
         if not known:
             raise
         return complain(error, 1)

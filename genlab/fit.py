@@ -1,10 +1,11 @@
 """The one training loop: a generator of Progress, so that a shell prints it, a tab plots it, a test takes three."""
 
 import copy
+import math
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +17,20 @@ from genlab.models.contract import Batch
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run stands after `step` of `steps`; losses by name; seconds it has trained, over all its processes."""
+    """Where a run stands after `step` of `steps`; losses by name; seconds it has trained, over all its processes.
+
+    `average` is the moving average as it stands, the model itself where none is kept; it goes on changing.
+    """
 
     step: int
     steps: int
     losses: dict[str, float]
     seconds: float
+    average: nn.Module | None = field(default=None, repr=False, compare=False)
+
+
+class Diverged(RuntimeError):
+    """The losses of a run are no numbers any more; the message says when, and which."""
 
 
 class Batches:
@@ -64,14 +73,18 @@ def fit(
 
     The random numbers of step t depend on (seed, t) alone and the global state is put back after each
     step; with `resume`, a killed run goes on from its last save to the same weights, bit for bit on the
-    same machine, versions and thread count.
+    same machine, versions and thread count. Closing the generator in mid-run saves first.
 
     Args:
         ema: decay of the exponential moving average of the weights (0: none), warmed up over the first steps.
         resume: file that the state is kept in; removed at the end.
         save_seconds: time between saves.
+
+    Raises:
+        Diverged: a loss is infinite or no number; what was saved before stays, and nothing of that step is saved.
     """
     step, average = model.trainer(lr), copy.deepcopy(model) if ema else None
+    shown = model if average is None else average
     done, earlier = 0, 0.0
     if resume and resume.exists():
         state = torch.load(resume, map_location="cpu", weights_only=True)
@@ -83,22 +96,34 @@ def fit(
     started = saved = time.monotonic()
     model.train()
     device = next(model.parameters()).device
+
+    def save(done: int) -> None:
+        save_state(resume, {
+            "model": model.state_dict(), "step": step.state_dict(), "done": done,
+            "seconds": earlier + time.monotonic() - started,
+            "average": average.state_dict() if average is not None else {},
+        })  # fmt: skip
+
     for t in range(done, steps):
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             reseed(seed * 1_000_003 + t, device)
             losses = step(batches[t], t / steps)
+        due = (t + 1) % every == 0 or t + 1 == steps
+        saving = resume is not None and time.monotonic() - saved > save_seconds
+        numbers = {name: float(value) for name, value in losses.items()} if due or saving else {}
+        check_finite(numbers, t + 1, lr)
         if average is not None:
             blend(average, model, min(ema, (1 + t) / (10 + t)))
-        if resume and time.monotonic() - saved > save_seconds:
-            save_state(resume, {
-                "model": model.state_dict(), "step": step.state_dict(), "done": t + 1,
-                "seconds": earlier + time.monotonic() - started,
-                "average": average.state_dict() if average is not None else {},
-            })  # fmt: skip
+        if saving:
+            save(t + 1)
             saved = time.monotonic()
-        if (t + 1) % every == 0 or t + 1 == steps:
-            numbers = {name: float(value) for name, value in losses.items()}
-            yield Progress(t + 1, steps, numbers, earlier + time.monotonic() - started)
+        if due:
+            try:
+                yield Progress(t + 1, steps, numbers, earlier + time.monotonic() - started, shown)
+            except GeneratorExit:
+                if resume:
+                    save(t + 1)
+                raise
     if average is not None:
         model.load_state_dict(average.state_dict())
     model.eval()
@@ -111,6 +136,17 @@ def reseed(seed: int, device: torch.device) -> None:
     torch.default_generator.manual_seed(seed)
     if device.type == "cuda":
         torch.cuda.manual_seed_all(seed)
+
+
+def check_finite(losses: dict[str, float], step: int, lr: float) -> None:
+    """Raise Diverged where a loss of this step is infinite or no number."""
+    lost = [name.replace("_", " ") for name, value in losses.items() if not math.isfinite(value)]
+    if lost:
+        value = "infinite" if all(math.isinf(v) for v in losses.values() if not math.isfinite(v)) else "no number"
+        raise Diverged(
+            f"Training stopped at step {step:,}: {' and '.join(lost)} became {value}, so the weights ran away. A lower "
+            f"learning rate than {lr:g} holds them; what was saved before is kept."
+        )
 
 
 @torch.no_grad()

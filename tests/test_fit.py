@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from genlab.fit import Batches, blend, fit
+from genlab.fit import Batches, Diverged, blend, fit
 from genlab.models import build
 
 MODELS = {
@@ -134,3 +134,52 @@ def test_bytes_are_scaled_and_small_sets_fit_one_batch():
     walk = Batches(np.full((3, 1, 2, 2), 255, np.uint8), np.zeros(3, np.int64), batch=100)
     assert walk[0].items.shape == (3, 1, 2, 2)
     assert float(walk[0].items.max()) == 1.0
+
+
+def test_closing_a_run_saves_what_it_did(tmp_path):
+    whole, state, left = start("gan"), tmp_path / "resume.pt", start("gan")
+    list(fit(whole, batches(), steps=6, lr=1e-3, ema=0.9))
+    run = fit(left, batches(), steps=6, lr=1e-3, ema=0.9, resume=state)
+    for _ in range(2):
+        next(run)
+    assert not state.exists()
+    run.close()
+    again = start("gan")
+    assert [p.step for p in fit(again, batches(), steps=6, lr=1e-3, ema=0.9, resume=state)] == [3, 4, 5, 6]
+    assert equal(bits(again), bits(whole))
+
+
+class Poisoned(torch.nn.Module):
+    """A weight whose loss is no number from the third step on."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.ones(1))
+
+    def trainer(self, lr):
+        return self
+
+    def state_dict(self, *args, **kwargs):
+        return super().state_dict(*args, **kwargs)
+
+    def __call__(self, batch, fraction):
+        with torch.no_grad():
+            self.weight += 1 if fraction < 0.4 else float("nan")
+        return {"critic": self.weight.detach()}
+
+
+@pytest.mark.parametrize("every", [1, 4])
+def test_losses_that_are_no_numbers_stop_the_run_and_what_was_saved_stays(every, tmp_path):
+    state, model = tmp_path / "resume.pt", Poisoned()
+    run = fit(model, batches(), steps=5, lr=0.5, ema=0.9, every=every, resume=state, save_seconds=-1.0)
+    with pytest.raises(Diverged, match=r"stopped at step 3: critic became no number.*than 0\.5"):
+        list(run)
+    assert float(torch.load(state, weights_only=True)["model"]["weight"]) == 3.0
+
+
+def test_progress_shows_the_average():
+    model = start("judge")
+    seen = [p.average for p in fit(model, batches(), steps=3, lr=1e-2, ema=0.5)]
+    assert equal(bits(seen[0]), bits(model))
+    model = start("judge")
+    assert all(p.average is model for p in fit(model, batches(), steps=2, lr=1e-2, ema=0.0))

@@ -3,6 +3,8 @@
 import gradio as gr
 from gradio.themes.utils import colors, sizes
 
+from genlab.tabs import train_look
+
 TEAL = colors.Color(
     name="lagoon",
     c50="#eefaf8", c100="#d3f2ee", c200="#a8e5de", c300="#74d2c9", c400="#43b8af",
@@ -358,3 +360,4 @@ h2.part { font-size: 1.08rem; font-weight: 650; margin: 10px 0 0; }
     transition-duration: .01ms !important; scroll-behavior: auto !important; }
 }
 """
+CSS += train_look.CSS

@@ -1,0 +1,72 @@
+"""Runs worth seeing: what goes wrong with GANs and VAEs, and what mends it. Settings only; each is trained live."""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A title, the sentence that says what will be seen, and the settings that differ from `Wanted`'s own."""
+
+    title: str
+    seen: str
+    settings: dict[str, Any]
+
+
+PRESETS = (
+    Preset(
+        "Side by side: minimax and WGAN-GP",
+        "Same data, same seed: minimax draws some of the eight blobs and loses others, while the gradient penalty "
+        "lets the other model reach them all.",
+        {"data": "ring", "loss": "minimax", "against": "wasserstein-gp"},
+    ),
+    Preset(
+        "Mode collapse",
+        "The generator gathers on a single blob and stays there: effective modes stay at 1 of 8, and after a third "
+        "of the run an alarm says so.",
+        {"data": "ring", "loss": "non-saturating"},
+    ),
+    Preset(
+        "Mode collapse, cured",
+        "The same data and seed with the Wasserstein loss and a gradient penalty: the generator reaches one blob after "
+        "another until it has all eight.",
+        {"data": "ring", "loss": "wasserstein-gp"},
+    ),
+    Preset(
+        "Divergence",
+        "Nothing bounds the critic of a Wasserstein loss here: its loss falls and its gradient grows a thousandfold, "
+        "the points wander off, and an alarm says since when.",
+        {"data": "moons", "loss": "wasserstein", "steps": 2000},
+    ),
+    Preset(
+        "Divergence, cured",
+        "The same run with a gradient penalty: the critic's slope stays near 1, its loss small, and the points find "
+        "the moons.",
+        {"data": "moons", "loss": "wasserstein-gp", "steps": 2000},
+    ),
+    Preset(
+        "Posterior collapse",
+        "The KL term pushes every latent to its prior before the decoder has learnt to use it: all bars fall to 0, and "
+        "every generated point is the same.",
+        {"data": "ring", "family": "vae", "steps": 1500},
+    ),
+    Preset(
+        "Posterior collapse, cured by warming up",
+        "The same run, the weight of the KL rising from 0 over half of it: two latents fill, keep what they hold, and "
+        "the ring appears.",
+        {"data": "ring", "family": "vae", "steps": 1500, "warm_up": 0.5},
+    ),
+    Preset(
+        "Posterior collapse, cured by free bits",
+        "The same run, the first half nat of every latent free of charge: all bars rise to half a nat, whether they "
+        "are needed or not.",
+        {"data": "ring", "family": "vae", "steps": 1500, "free_bits": 0.5},
+    ),
+    Preset(
+        "Clothes from noise",
+        "A small convolutional GAN on Fashion-MNIST: grey blobs after some dozen steps, outlines of clothes after some "
+        "hundreds.",
+        {"data": "fashion", "loss": "hinge", "batch": 32, "steps": 3000, "latent": 32, "lr": 5e-4},
+    ),
+)
+BY_TITLE = {preset.title: preset for preset in PRESETS}
