@@ -198,6 +198,9 @@ RECIPES: dict[str, Recipe] = {
         batch=512,
         lr=3e-3,
     ),
+    "pixelcnn-fashion": Recipe(
+        "pixelcnn", "fashion", {"classes": 10, "width": 224, "depth": 3}, steps=60000, batch=64, lr=2e-3, ema=0.9995
+    ),
     "photo-codec": Recipe("photo-codec", "photograph-tiles", {}, steps=11000, batch=4, lr=1e-3, ema=0.998),
     "fashion-codec": Recipe("item-codec", "fashion", {}, steps=12500, batch=32, lr=2e-3, ema=0.998),
 }

@@ -75,6 +75,12 @@ VARIANTS = {
     ),
     "item-codec": ("item-codec", {"shape": SHAPE, "latents": 5, "width": 16, "blocks": (1, 1)}),
     "item-codec colour": ("item-codec", {"shape": (3, 8, 12), "latents": 4, "width": 16, "levels": 2}),
+    "pixelcnn": ("pixelcnn", {"shape": SHAPE, "classes": 3, "width": 16, "depth": 2, "reach": 2, "places": 8}),
+    "pixelcnn colour": ("pixelcnn", {"shape": (3, 4, 4), "width": 16, "depth": 1, "reach": 2, "places": 8}),
+    "pixelcnn logistics": (
+        "pixelcnn",
+        {"shape": SHAPE, "width": 16, "depth": 1, "reach": 2, "output": "logistics", "mixtures": 2, "memory": False},
+    ),
 }  # fmt: skip
 DECLARED = {
     "vae": ("generate", "autoencode", "likelihood"),
@@ -83,4 +89,5 @@ DECLARED = {
     "ae": ("autoencode",),
     "photo-codec": ("compress",),
     "item-codec": ("compress-items",),
+    "pixelcnn": ("generate", "likelihood"),
 }
