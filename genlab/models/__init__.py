@@ -10,6 +10,7 @@ from genlab.models.item_codec import ItemCodec
 from genlab.models.judge import Judge
 from genlab.models.photo_codec import PhotoCodec
 from genlab.models.pixel import PixelCNN
+from genlab.models.pixel_rnn import PixelRNN
 from genlab.models.vae import VAE
 
 FAMILIES: dict[str, type[nn.Module]] = {
@@ -20,6 +21,7 @@ FAMILIES: dict[str, type[nn.Module]] = {
     "photo-codec": PhotoCodec,
     "item-codec": ItemCodec,
     "pixelcnn": PixelCNN,
+    "pixelrnn": PixelRNN,
 }
 
 

@@ -259,13 +259,18 @@ class Reader:
         places = torch.full_like(self.rows, place)
         seen = self.model.look(self.flat, self.rows, places, self.labels, self.counts, on_grid)
         logits = self.model.logits(to_grid(seen.double()), self.counts, self.layers, to_grid)
-        steps = ((logits.amax(1, keepdim=True) - logits) * (FINE / temperature)).round().long()
-        return table().to(self.flat.device)[steps.clamp(max=len(table()) - 1)]
+        return frequencies_of(logits, temperature)
 
     def saw(self, place: int) -> None:
         """The value at a place is known now."""
         if self.counts is not None:
             self.counts.scatter_add_(1, self.flat[:, place, None], self.counts.new_ones(len(self.flat), 1))
+
+
+def frequencies_of(logits: Tensor, temperature: float) -> Tensor:
+    """Whole numbers in proportion to exp(logits / temperature), int64 (n, 256)."""
+    steps = ((logits.amax(1, keepdim=True) - logits) * (FINE / temperature)).round().long()
+    return table().to(logits.device)[steps.clamp(max=len(table()) - 1)]
 
 
 @functools.cache

@@ -81,6 +81,8 @@ VARIANTS = {
         "pixelcnn",
         {"shape": SHAPE, "width": 16, "depth": 1, "reach": 2, "output": "logistics", "mixtures": 2, "memory": False},
     ),
+    "pixelrnn": ("pixelrnn", {"shape": SHAPE, "classes": 3, "width": 8, "layers": 2, "reach": 2}),
+    "pixelrnn unconditional": ("pixelrnn", {"shape": (1, 6, 8), "width": 8, "layers": 1, "reach": 1}),
 }  # fmt: skip
 DECLARED = {
     "vae": ("generate", "autoencode", "likelihood"),
@@ -90,4 +92,5 @@ DECLARED = {
     "photo-codec": ("compress",),
     "item-codec": ("compress-items",),
     "pixelcnn": ("generate", "likelihood"),
+    "pixelrnn": ("generate", "likelihood"),
 }
