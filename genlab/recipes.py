@@ -199,7 +199,7 @@ RECIPES: dict[str, Recipe] = {
         lr=3e-3,
     ),
     "pixelcnn-fashion": Recipe(
-        "pixelcnn", "fashion", {"classes": 10, "width": 224, "depth": 3}, steps=60000, batch=64, lr=2e-3, ema=0.9995
+        "pixelcnn", "fashion", {"classes": 10, "width": 224, "depth": 3}, steps=30000, batch=64, lr=2e-3, ema=0.9995
     ),
     "pixelrnn-digits": Recipe(
         "pixelrnn", "mnist", {"classes": 10, "width": 48, "layers": 2}, steps=12000, batch=32, lr=2e-3, ema=0.999
