@@ -190,6 +190,7 @@ class PixelCNN(nn.Module):
 
     def sample(self, seeds: Seeds, labels: Labels | None = None, knobs: Knobs | None = None) -> Images:
         """Pictures (n, c, h, w) of the asked-for classes."""
+        labels = check_labels(labels, seeds, self.classes)
         flat = torch.zeros(len(seeds), self.count, dtype=torch.long, device=seeds.device)
         for _ in self.draw(flat, torch.ones_like(flat, dtype=torch.bool), seeds, labels, knobs):
             pass
@@ -199,6 +200,7 @@ class PixelCNN(nn.Module):
         self, seeds: Seeds, labels: Labels | None = None, knobs: Knobs | None = None, *, every: int = 28
     ) -> Iterator[Images]:
         """The pictures as they appear, after every so many values; what is not drawn yet is black."""
+        labels = check_labels(labels, seeds, self.classes)
         flat = torch.zeros(len(seeds), self.count, dtype=torch.long, device=seeds.device)
         for place in self.draw(flat, torch.ones_like(flat, dtype=torch.bool), seeds, labels, knobs):
             if (place + 1) % every == 0 or place + 1 == self.count:
@@ -214,7 +216,9 @@ class PixelCNN(nn.Module):
 
         Args:
             missing: bool (n, h, w).
+            labels: None tells the model no class.
         """
+        labels = None if labels is None else check_labels(labels, seeds, self.classes)
         flat = in_order(images)
         holes = missing[..., None].expand(*missing.shape, self.shape[0]).flatten(1)
         for _ in self.draw(flat, holes, seeds, labels, knobs):
@@ -226,7 +230,6 @@ class PixelCNN(nn.Module):
         self, flat: Tensor, missing: Tensor, seeds: Seeds, labels: Labels | None, knobs: Knobs | None
     ) -> Iterator[int]:
         """Draw missing values of pictures (n, count) in place, yielding each place when it is done."""
-        labels = check_labels(labels, seeds, self.classes) if labels is not None or self.classes else None
         labels = torch.full((len(flat),), self.classes, device=flat.device) if labels is None else labels
         chances, warmth = seeds.rand(self.count).double(), (knobs or Knobs()).temperature
         reader = Reader(self, flat, labels)

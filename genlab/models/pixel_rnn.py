@@ -119,7 +119,7 @@ class PixelRNN(nn.Module):
         self, seeds: Seeds, labels: Labels | None = None, knobs: Knobs | None = None, *, every: int = 28
     ) -> Iterator[Images]:
         """The pictures as they appear, after every so many values; what is not drawn yet is black."""
-        labels = check_labels(labels, seeds, self.classes) if labels is not None or self.classes else None
+        labels = check_labels(labels, seeds, self.classes)
         labels = torch.full((len(seeds),), self.classes, device=seeds.device) if labels is None else labels
         chances, warmth = seeds.rand(self.count).double(), (knobs or Knobs()).temperature
         if not len(seeds):

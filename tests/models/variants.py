@@ -91,6 +91,6 @@ DECLARED = {
     "ae": ("autoencode",),
     "photo-codec": ("compress",),
     "item-codec": ("compress-items",),
-    "pixelcnn": ("generate", "likelihood"),
-    "pixelrnn": ("generate", "likelihood"),
+    "pixelcnn": ("generate", "likelihood", "watch", "complete"),
+    "pixelrnn": ("generate", "likelihood", "watch"),
 }
