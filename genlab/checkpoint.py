@@ -62,11 +62,17 @@ def read(folder: Path) -> dict[str, Any]:
 def save(
     model: nn.Module, folder: Path, *, name: str, recipe: dict[str, Any], trained_on: dict[str, Any]
 ) -> dict[str, Any]:
-    """Write weights and `config.json`; figures of earlier weights are dropped. Returns the config."""
+    """Write weights and `config.json`; figures of earlier weights are dropped. Returns the config.
+
+    Parts that only training needs, which a class names in `SCAFFOLD`, are left out.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     buffers = {key for key, _ in model.named_buffers()}
+    left_out = tuple(f"{part}." for part in getattr(model, "SCAFFOLD", ()))
     tensors = {}
     for key, value in model.state_dict().items():
+        if key.startswith(left_out):
+            continue
         keep = not value.is_floating_point() or (key in buffers and value.numel() <= SMALL)
         tensors[key] = (value if keep else value.to(torch.bfloat16)).detach().cpu().contiguous().clone()
     raw = save_tensors(tensors, metadata={"format": "pt"})
@@ -75,7 +81,7 @@ def save(
         "recipe": recipe,
         "metrics": {},
         "weights_sha256": hashlib.sha256(raw).hexdigest(),
-        "parameters": sum(p.numel() for p in model.parameters()),
+        "parameters": sum(p.numel() for key, p in model.named_parameters() if not key.startswith(left_out)),
         "trained_on": trained_on,
         "versions": versions(),
     }
@@ -114,6 +120,8 @@ def load(folder: Path, device: str | torch.device = "cpu") -> nn.Module:
         )
     try:
         model = build(config["recipe"]["family"], config["recipe"]["model"])
+        for part in getattr(model, "SCAFFOLD", ()):
+            setattr(model, part, None)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise CheckpointError(f"{config['name']}: the recipe builds no model ({error}).") from None
     try:

@@ -180,12 +180,12 @@ RECIPES: dict[str, Recipe] = {
             "noise": ["gaussian", "gaussian", "gaussian", "salt-and-pepper", "masking"],
             "amount": [0.02, 0.6],
         },
-        steps=13000,
+        steps=30000,
         batch=32,
         lr=2e-3,
     ),
     "ae-fashion-convolutional": Recipe(
-        "ae", "fashion", {"latent": 64, "network": "convolutional", "width": 24}, steps=8000, batch=32, lr=2e-3
+        "ae", "fashion", {"latent": 64, "network": "convolutional", "width": 24}, steps=30000, batch=32, lr=2e-3
     ),
     "ae-fashion-convolutional-16": Recipe(
         "ae", "fashion", {"latent": 16, "network": "convolutional", "width": 16}, steps=8000, batch=32, lr=2e-3

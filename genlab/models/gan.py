@@ -87,6 +87,7 @@ class GAN(nn.Module):
     """
 
     Knobs = Knobs
+    SCAFFOLD = ("critic",)
 
     def __init__(
         self,
@@ -132,6 +133,8 @@ class GAN(nn.Module):
         self.critic = Critic(spectral=spectral, auxiliary=auxiliary > 0, **sizes)
 
     def trainer(self, lr: float) -> "Duel":
+        if self.critic is None:
+            raise ValueError("This GAN was saved without its critic: train a new one by its recipe.")
         return Duel(self, lr)
 
     @torch.no_grad()

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from genlab import checkpoint
 from genlab.models import build
 from genlab.models.contract import Batch
 from genlab.models.gan import LOSSES, minibatch_deviation, truncate
@@ -211,3 +212,13 @@ def test_a_rehearsed_run_resumes_to_the_same_weights():
 def test_a_rehearsal_is_a_share_of_the_run():
     with pytest.raises(ValueError, match="share of the run"):
         small(rehearsal=1.5)
+
+
+def test_the_critic_is_not_shipped(tmp_path):
+    gan = small()
+    config = checkpoint.save(gan, tmp_path, name="a", recipe={"family": "gan", "model": SMALL}, trained_on={})
+    assert gan.critic is not None
+    assert config["parameters"] == sum(p.numel() for p in gan.generator.parameters())
+    loaded = checkpoint.load(tmp_path)
+    with pytest.raises(ValueError, match="without its critic"):
+        loaded.trainer(1e-3)
