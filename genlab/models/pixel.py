@@ -61,7 +61,7 @@ class PixelCNN(nn.Module):
     """
 
     Knobs = Knobs
-    likelihood = "logistic"  # of 8-bit values, in nats: bits per dimension mean something
+    likelihood, exact_likelihood = "logistic", True  # of 8-bit values: bits per dimension mean something
 
     def __init__(
         self,

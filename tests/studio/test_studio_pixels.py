@@ -9,6 +9,7 @@ from small_models import PIXELS, build_shelf
 
 from audits.provenance import read_claim
 from genlab.studio import appear, complete, generate
+from genlab.studio.evaluate import evaluate
 from genlab.studio.shelf import StudioError
 
 
@@ -96,3 +97,12 @@ def test_other_models_are_refused(item):
         complete.item_of("pixelcnn-small", "nowhere")
     with pytest.raises(StudioError, match="completes items of"):
         complete.complete("pixelcnn-small", item[:, :5], "here")
+
+
+def test_the_likelihood_alone_is_measured():
+    found = evaluate("pixelcnn-small", quick=True, only="likelihood")
+    assert list(found) == ["bits_per_dim"]
+    assert found["bits_per_dim"]["unit"] == "bits/dim, exact"
+    assert found["bits_per_dim"]["low"] < found["bits_per_dim"]["value"] < found["bits_per_dim"]["high"]
+    with pytest.raises(ValueError, match="Figures of pixelcnn-small are of likelihood, samples"):
+        evaluate("pixelcnn-small", only="taste")
