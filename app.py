@@ -21,6 +21,7 @@ from genlab.tabs import (
     api_codes,
     api_detect,
     api_mitigate,
+    api_pixels,
     autoencoders,
     bias,
     cards,
@@ -30,6 +31,7 @@ from genlab.tabs import (
     generate,
     mitigate,
     names,
+    pixels,
     theme,
     verify,
 )
@@ -52,6 +54,8 @@ def build() -> gr.Blocks:
             generate.build(demo)
         with gr.Tab("Explore"):
             explore.build(demo)
+        with gr.Tab("Pixels") as pixels_tab:
+            pixels.build(pixels_tab)
         with gr.Tab("Autoencoders") as kinds_tab:
             autoencoders.build(kinds_tab)
         with gr.Tab("Compress") as compress_tab:
@@ -70,6 +74,7 @@ def build() -> gr.Blocks:
         api_audit.build()
         api_mitigate.build()
         api_codes.build()
+        api_pixels.build()
         api_detect.build()
     return demo.queue(max_size=64, default_concurrency_limit=4)
 
