@@ -21,6 +21,7 @@ from genlab.tabs import (
     api_codes,
     api_detect,
     api_mitigate,
+    api_pixels,
     api_train,
     autoencoders,
     bias,
@@ -31,6 +32,7 @@ from genlab.tabs import (
     generate,
     mitigate,
     names,
+    pixels,
     theme,
     train,
     verify,
@@ -54,6 +56,8 @@ def build() -> gr.Blocks:
             generate.build(demo)
         with gr.Tab("Explore"):
             explore.build(demo)
+        with gr.Tab("Pixels") as pixels_tab:
+            pixels.build(pixels_tab)
         with gr.Tab("Autoencoders") as kinds_tab:
             autoencoders.build(kinds_tab)
         with gr.Tab("Compress") as compress_tab:
@@ -74,6 +78,7 @@ def build() -> gr.Blocks:
         api_audit.build()
         api_mitigate.build()
         api_codes.build()
+        api_pixels.build()
         api_detect.build()
         api_train.build()
     return demo.queue(max_size=64, default_concurrency_limit=4)

@@ -5,7 +5,7 @@ model here was trained on, become one `.glz` file; its bits per pixel stand besi
 importance-weighted bound on the same items, beside PNG, WebP, JPEG-XL (where imagecodecs is installed; `--jpegxl`
 names another interpreter that has it), one sheet of all, xz and brotli. Then single pictures, what the weights would
 add, round trips with one and two threads and in archives of 1, 7 and 64, and speed. `--items N` takes fewer: a trial,
-which writes nothing.
+which writes nothing. `--exact` measures the autoregressive model alone and puts it beside what is there.
 """
 
 import argparse
@@ -30,12 +30,12 @@ from PIL import Image
 from serving import machine
 
 from genlab import checkpoint, data
-from genlab.codec import archive, bits_back, classical
+from genlab.codec import archive, autoregressive, bits_back, classical
 from genlab.codec.lossless import Learned
 from genlab.metrics.likelihood import bits_per_dimension
 
 RESULTS = Path(__file__).resolve().parent / "results" / "compression.json"
-MODEL = "vae-fashion"
+MODEL, EXACT = "vae-fashion", "pixelcnn-fashion"
 SINGLE, CHECKED = 100, 64  # pictures coded one by one; pictures of each further round trip
 PUBLISHED = {
     "Bit-Swap (Kingma, Abbeel and Ho 2019)": 3.28,
@@ -106,7 +106,6 @@ def round_trips(items: np.ndarray, learned: Learned, reference: bytes) -> dict[s
     found = {}
     for threads in (1, 2):
         torch.set_num_threads(threads)
-        bits_back.Coder(learned.model)  # nothing is kept between the two
         for batch in (1, 7, 64):
             good = True
             for start in range(0, min(CHECKED, len(items)), batch):
@@ -121,18 +120,54 @@ def round_trips(items: np.ndarray, learned: Learned, reference: bytes) -> dict[s
     return found
 
 
+def exact(items: np.ndarray, images: torch.Tensor) -> dict:
+    """The autoregressive model on grey pictures (n, h, w): its archive beside its likelihood, round trips and speed."""
+    folder = checkpoint.SHELF / EXACT
+    model, config = checkpoint.load(folder), checkpoint.read(folder)
+    learned, scale = Learned(EXACT, config["weights_sha256"], model), 8 / items.size
+    coder = autoregressive.Coder(model)
+    payload, encoding = timed(lambda: coder.encode(items[:, None]))
+    back, decoding = timed(lambda: coder.decode(payload, len(items)))
+    assert np.array_equal(back[:, 0], items)
+    raw = archive.encode(names(len(items)), pictures(items), models=[learned])
+    ideal = float(bits_per_dimension(model, images, k=1).mean())
+    print(f"{EXACT}: archive {scale * len(raw):.4f} bits/pixel, likelihood {ideal:.4f}", flush=True)
+    alone = [len(coder.encode(item[None, None])) * 8 / item.size for item in items[:SINGLE]]
+    size = (folder / checkpoint.WEIGHTS).stat().st_size
+    first = archive.encode(names(min(CHECKED, len(items))), pictures(items[:CHECKED]), models=[learned])
+    return {
+        "one archive, all headers counted": scale * len(raw),
+        "exact likelihood, bits per pixel": ideal,
+        "archive over likelihood": scale * len(raw) / ideal - 1,
+        "one picture alone, coded": float(np.mean(alone)),
+        "bytes of weights": size,
+        "weights, bits per pixel over 1,000 items": 8 * size / (1000 * items[0].size),
+        "weights, bits per pixel over 60,000 items": 8 * size / (60_000 * items[0].size),
+        "encode, items a second": len(items) / encoding,
+        "decode, items a second": len(items) / decoding,
+        "round trip": round_trips(items, learned, first),
+    }
+
+
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--items", type=int, default=1000)
     arguments.add_argument("--jpegxl", metavar="PYTHON", help="an interpreter with imagecodecs")
+    arguments.add_argument("--exact", action="store_true", help="only the autoregressive model")
     given = arguments.parse_args()
+    items = data.load("fashion", "test").items[: given.items, 0]
+    images = torch.from_numpy(items[:, None].copy()).float() / 255
+    if given.exact:
+        kept = json.loads(RESULTS.read_text()) | {EXACT: exact(items, images) | {"machine": machine()}}
+        print(json.dumps(kept[EXACT], indent=1))
+        if given.items == 1000:
+            RESULTS.write_text(json.dumps(kept, indent=1) + "\n")
+        return
     folder = checkpoint.SHELF / MODEL
     model = checkpoint.load(folder)
     needed = sum(v.numel() for key, v in model.state_dict().items() if not key.startswith(("flow.", "mixture.")))
     weights = 2 * needed  # bytes in bf16; the fitted priors are for drawing, not for coding
     learned = Learned(MODEL, checkpoint.read(folder)["weights_sha256"], model)
-    items = data.load("fashion", "test").items[: given.items, 0]
-    images = torch.from_numpy(items[:, None].copy()).float() / 255
     scale = 8 / items.size
 
     coder = bits_back.Coder(model)
@@ -186,6 +221,8 @@ def main() -> None:
     }
     first = archive.encode(names(min(CHECKED, len(items))), pictures(items[:CHECKED]), models=[learned])
     found["round trip"] = round_trips(items, learned, first)
+    if (checkpoint.SHELF / EXACT / "config.json").exists():
+        found[EXACT] = exact(items, images)
     print(json.dumps(found, indent=1))
     if given.items == 1000:
         RESULTS.write_text(json.dumps(found, indent=1) + "\n")

@@ -46,6 +46,7 @@ HEADLINES = (
     "knn_accuracy",
     "trustworthiness",
     "continuity",
+    "bits_per_dim",
     "bits_per_dim_iw16",
     "fashion_fid",
     "fashion_fid_unguided",

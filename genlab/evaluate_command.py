@@ -27,7 +27,7 @@ def evaluate_model(arguments: argparse.Namespace) -> int:
             if bar.disable:
                 print(f"{arguments.name}: {figure} ...", file=sys.stderr)
 
-        metrics = evaluate(arguments.name, quick=arguments.quick, progress=begun)
+        metrics = evaluate(arguments.name, quick=arguments.quick, only=arguments.only, progress=begun)
     table = new_table("figure", "value", "95 % interval", "n", "floor", "unit")
     for name, m in metrics.items():
         interval = f"{number(m['low'])} to {number(m['high'])}"
@@ -37,13 +37,17 @@ def evaluate_model(arguments: argparse.Namespace) -> int:
     if arguments.json:
         arguments.json.write_text(json.dumps({"name": arguments.name, "metrics": metrics}, indent=1) + "\n")
     if arguments.check:
-        faults = departures(checkpoint.read(folder)["metrics"], metrics, quick=arguments.quick)
+        stated = checkpoint.read(folder)["metrics"]
+        if arguments.only and stated:
+            stated = {name: figure for name, figure in stated.items() if name in metrics}
+        faults = departures(stated, metrics, quick=arguments.quick)
         if faults:
             raise Failed(f"{arguments.name}: " + " ".join(faults))
         print("Every figure lies in its stated interval.")
     if arguments.publish:
-        told = confusions_of(arguments.name)
-        checkpoint.write_config(folder, {**checkpoint.read(folder), "metrics": metrics, **told})
+        told, config = confusions_of(arguments.name), checkpoint.read(folder)
+        kept = config["metrics"] if arguments.only else {}
+        checkpoint.write_config(folder, {**config, "metrics": kept | metrics, **told})
         print(f"{folder / 'config.json'} holds these figures; card {arguments.name} --write brings the card in step.")
     return 0
 

@@ -242,6 +242,12 @@ RECIPES: dict[str, Recipe] = {
         batch=512,
         lr=3e-3,
     ),
+    "pixelcnn-fashion": Recipe(
+        "pixelcnn", "fashion", {"classes": 10, "width": 224, "depth": 3}, steps=30000, batch=64, lr=2e-3, ema=0.9995
+    ),
+    "pixelrnn-digits": Recipe(
+        "pixelrnn", "mnist", {"classes": 10, "width": 48, "layers": 2}, steps=12000, batch=32, lr=2e-3, ema=0.999
+    ),
     "photo-codec": Recipe("photo-codec", "photograph-tiles", {}, steps=11000, batch=4, lr=1e-3, ema=0.998),
     "fashion-codec": Recipe("item-codec", "fashion", {}, steps=12500, batch=32, lr=2e-3, ema=0.998),
 }

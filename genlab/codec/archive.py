@@ -140,4 +140,5 @@ def words(stream: Stream) -> str:
     """How a stream was coded, for people."""
     if stream.kind == "classical":
         return classical.name_of(stream.payload)
-    return f"{stream.model}, " + ("bits back" if stream.kind == "bits-back" else f"quality {stream.quality:g}")
+    ways = {"bits-back": "bits back", "autoregressive": "value by value"}
+    return f"{stream.model}, {ways.get(stream.kind, f'quality {stream.quality:g}')}"

@@ -20,8 +20,8 @@ from genlab.codec.names import LONGEST_NAME, ContainerError, check_names
 
 MAGIC, VERSION = b"\x8fGLZ", 1
 SUFFIX = ".glz"
-KINDS = ("classical", "bits-back", "lossy")  # by the number that stands in the file: append only
-LEARNED = ("bits-back", "lossy")
+KINDS = ("classical", "bits-back", "lossy", "autoregressive")  # by the number that stands in the file: append only
+LEARNED = ("bits-back", "lossy", "autoregressive")
 ITEMS, SIDE, PIXELS = 100_000, 65_535, 64_000_000  # most of each that a file may hold
 LONGEST_TEXT = 4 * 2**20
 COUNTER = re.compile(r"^(.*?)(\d{1,9})$", re.DOTALL)

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genlab.codec.exact import exact_gains, exact_layers, to_grid
 from genlab.codec.tables import DAMAGED, Reader, Writer, checked, indices, read_varint, varint, with_check
+from genlab.models.exact import exact_gains, exact_layers, to_grid
 from genlab.models.item_codec import BEFORE, REACH, ItemCodec
 from genlab.models.layers import in_micro_batches
 from genlab.models.rates import along

@@ -49,11 +49,11 @@ _coders: "weakref.WeakKeyDictionary[Any, LikelihoodCoder]" = weakref.WeakKeyDict
 def kind_of(model: Any) -> str | None:
     """Which kind of stream a model writes without loss; None where it cannot.
 
-    A family with another way to code (exact likelihoods, say) gets its kind here and its coder in `coder_of`.
+    A family with another way to code gets its kind here and its coder in `coder_of`.
     """
-    from genlab.codec import bits_back
+    from genlab.codec import autoregressive, bits_back
 
-    return "bits-back" if bits_back.usable(model) else None
+    return "bits-back" if bits_back.usable(model) else "autoregressive" if autoregressive.usable(model) else None
 
 
 def coder_of(model: Any) -> LikelihoodCoder:
@@ -62,12 +62,13 @@ def coder_of(model: Any) -> LikelihoodCoder:
     Raises:
         ContainerError: it has none.
     """
-    if kind_of(model) is None:
+    kind = kind_of(model)
+    if kind is None:
         raise ContainerError("This model codes no pictures without loss: only a likelihood of 8-bit values can.")
     if model not in _coders:
-        from genlab.codec.bits_back import Coder
+        from genlab.codec import autoregressive, bits_back
 
-        _coders[model] = Coder(model)
+        _coders[model] = {"bits-back": bits_back, "autoregressive": autoregressive}[kind].Coder(model)
     return _coders[model]
 
 

@@ -19,7 +19,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from genlab.codec.exact import exact_gains, exact_layers, to_grid
 from genlab.codec.rounding import CENTRES, thrifty
 from genlab.codec.tables import (
     DAMAGED,
@@ -32,6 +31,7 @@ from genlab.codec.tables import (
     varint,
     with_check,
 )
+from genlab.models.exact import exact_gains, exact_layers, to_grid
 from genlab.models.photo_codec import STRIDE, PhotoCodec, checkerboard
 
 TILE = 1024  # pixels; a multiple of 64

@@ -9,6 +9,8 @@ from genlab.models.gan import GAN
 from genlab.models.item_codec import ItemCodec
 from genlab.models.judge import Judge
 from genlab.models.photo_codec import PhotoCodec
+from genlab.models.pixel import PixelCNN
+from genlab.models.pixel_rnn import PixelRNN
 from genlab.models.vae import VAE
 
 FAMILIES: dict[str, type[nn.Module]] = {
@@ -18,6 +20,8 @@ FAMILIES: dict[str, type[nn.Module]] = {
     "ae": AE,
     "photo-codec": PhotoCodec,
     "item-codec": ItemCodec,
+    "pixelcnn": PixelCNN,
+    "pixelrnn": PixelRNN,
 }
 
 

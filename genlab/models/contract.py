@@ -1,7 +1,7 @@
 """What a model can do: small protocols, and the knobs a visitor may turn."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
@@ -118,6 +118,32 @@ class ItemsCodec(Protocol):
         """uint8 (n, c, h, w)."""
 
 
+@runtime_checkable
+class Stepwise(Protocol):
+    """Draws new items a little at a time and shows them as they appear; the last pictures are those of `sample`."""
+
+    shape: tuple[int, ...]
+    classes: int
+    Knobs: type
+
+    def trace(
+        self, seeds: Seeds, labels: Labels | None = None, knobs: Any = None, *, every: int = 28
+    ) -> Iterator[Images]:
+        """The pictures after every so many values in reading order; what is not drawn yet is black."""
+
+
+@runtime_checkable
+class Completer(Protocol):
+    """Draws what is missing of pictures, where `missing`, bool (n, h, w), says so; the rest stays as it is."""
+
+    shape: tuple[int, ...]
+    classes: int
+
+    def complete(
+        self, images: Images, missing: Tensor, seeds: Seeds, labels: Labels | None = None, knobs: Any = None
+    ) -> Images: ...
+
+
 CAPABILITIES = {
     "generate": Generator,
     "autoencode": Autoencoder,
@@ -126,6 +152,8 @@ CAPABILITIES = {
     "detect": Detector,
     "compress": Codec,
     "compress-items": ItemsCodec,
+    "watch": Stepwise,
+    "complete": Completer,
 }
 
 

@@ -31,6 +31,10 @@ def spent(file: bytes, item: np.ndarray) -> Spent:
     header = 8 * len(file) - payload
     if stream.kind == "bits-back":
         return _bits_back(stream, item, header, payload)
+    if stream.kind == "autoregressive":
+        costs = lossless.coder_of(load(stream.model).model).costs(item.transpose(2, 0, 1))
+        rest = ("the coder's whole words", payload - costs.sum())
+        return Spent((("headers and checksums", header), ("pixels", float(costs.sum())), rest), costs, True)
     costs = predicted(item)
     costs *= payload / max(costs.sum(), 1e-9)
     return Spent((("headers and checksums", header), ("pixels", payload)), costs, False)

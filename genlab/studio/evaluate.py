@@ -32,16 +32,20 @@ COUNT, FEW = 10_000, 2_000  # items of a full and of a quick measurement
 TAUGHT = 20_000  # items that the classifier of `accuracy_on_real` learns from
 DRAWS = 16  # of the importance-weighted bound
 FIRST_SEED = 1_000_000  # evaluation draws from here on, away from the seeds that visitors try first
+PARTS = ("naming", "likelihood", "codes", "samples", "files")
 Figure = dict[str, Any]
 
 
-def evaluate(name: str, *, quick: bool = False, progress: Callable[[str], None] | None = None) -> dict[str, Figure]:
+def evaluate(
+    name: str, *, quick: bool = False, only: str | None = None, progress: Callable[[str], None] | None = None
+) -> dict[str, Figure]:
     """Figures of a model by name: {"value", "low", "high", "n", "floor", "unit", "command"} each.
 
     Intervals are at 95 %. The same weights, versions and machine give the same figures.
 
     Args:
         quick: only figures that do not depend on the number of items, on fewer of them.
+        only: one of `PARTS`, for a model whose other figures take long.
         progress: told the name of each figure as it is begun.
 
     Raises:
@@ -50,25 +54,31 @@ def evaluate(name: str, *, quick: bool = False, progress: Callable[[str], None] 
     model, config = shelf.model(name), shelf.config_of(name)
     able = capabilities(model)
     data = config["recipe"]["data"]
-    command = f"python -m genlab evaluate {name}" + (" --quick" if quick else "")
+    command = f"python -m genlab evaluate {name}" + (" --quick" if quick else f" --only {only}" if only else "")
     figures: dict[str, Figure] = {}
     begun: set[str] = set()
-    parts = []
+    parts: list[tuple[str, Iterator[tuple[str, Figure | None]]]] = []
     if "classify" in able:
-        parts.append(judge_figures(model, data, quick=quick))
+        parts.append(("naming", judge_figures(model, data, quick=quick)))
     if "likelihood" in able and getattr(model, "likelihood", "logistic") == "logistic":
-        parts.append(likelihood_figures(model, load(data, "test"), quick=quick))
+        parts.append(("likelihood", likelihood_figures(model, load(data, "test"), quick=quick)))
     if "autoencode" in able:
-        parts.append(autoencoder_figures(model, load(data, "test"), quick=quick))
+        parts.append(("codes", autoencoder_figures(model, load(data, "test"), quick=quick)))
         if "generate" not in able:  # generators are measured by what they draw
-            parts.append(code_figures(model, load(data), load(data, "test"), quick=quick, on_device=on_device))
+            codes = code_figures(model, load(data), load(data, "test"), quick=quick, on_device=on_device)
+            parts.append(("codes", codes))
     if "generate" in able:
-        parts.append(generator_figures(model, data, quick=quick))
+        parts.append(("samples", generator_figures(model, data, quick=quick)))
     if "compress" in able:
-        parts.append(codec_figures(model, mean_figure, quick=quick))
+        parts.append(("files", codec_figures(model, mean_figure, quick=quick)))
     if "compress-items" in able:
-        parts.append(archive_figures(model, load(data, "test"), quick=quick))
-    for part in parts:
+        parts.append(("files", archive_figures(model, load(data, "test"), quick=quick)))
+    if only is not None and only not in {kind for kind, _ in parts}:
+        held = ", ".join(dict.fromkeys(kind for kind, _ in parts))
+        raise ValueError(f"Figures of {name} are of {held}; {only[:40]!r} was given.")
+    for kind, part in parts:
+        if only not in (None, kind):
+            continue
         for key, figure in part:
             if progress and key not in begun:
                 begun.add(key)
@@ -167,8 +177,12 @@ def judge_figures(judge: nn.Module, data: str, *, quick: bool) -> Iterator[tuple
 
 
 def likelihood_figures(model: nn.Module, test: Data, *, quick: bool) -> Iterator[tuple[str, Figure | None]]:
-    """Bits per dimension on test items: the evidence lower bound, and the importance-weighted one."""
+    """Bits per dimension on test items: the exact figure, or the evidence lower and the importance-weighted bound."""
     images = on_device(model, test.items[: FEW // 2 if quick else COUNT])
+    if getattr(model, "exact_likelihood", False):
+        yield "bits_per_dim", None
+        yield "bits_per_dim", mean_figure(bits_per_dimension(model, images, k=1).cpu().numpy(), "bits/dim, exact")
+        return
     for key, k in (("bits_per_dim_elbo", 1), (f"bits_per_dim_iw{DRAWS}", DRAWS)):
         if quick and k > 1:
             continue

@@ -110,7 +110,7 @@ def test_threads_change_nothing(model):
 
 def test_a_layer_is_exact_whatever_the_order_of_its_sums():
     """The largest numbers it may see, added forwards, backwards and in whole numbers."""
-    from genlab.codec.exact import GRID, WEIGHTS, Exact
+    from genlab.models.exact import GRID, WEIGHTS, Exact
 
     rng = np.random.default_rng(0)
     layer = torch.nn.Linear(1152, 3)

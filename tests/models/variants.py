@@ -91,6 +91,14 @@ VARIANTS = {
     ),
     "item-codec": ("item-codec", {"shape": SHAPE, "latents": 5, "width": 16, "blocks": (1, 1)}),
     "item-codec colour": ("item-codec", {"shape": (3, 8, 12), "latents": 4, "width": 16, "levels": 2}),
+    "pixelcnn": ("pixelcnn", {"shape": SHAPE, "classes": 3, "width": 16, "depth": 2, "reach": 2, "places": 8}),
+    "pixelcnn colour": ("pixelcnn", {"shape": (3, 4, 4), "width": 16, "depth": 1, "reach": 2, "places": 8}),
+    "pixelcnn logistics": (
+        "pixelcnn",
+        {"shape": SHAPE, "width": 16, "depth": 1, "reach": 2, "output": "logistics", "mixtures": 2, "memory": False},
+    ),
+    "pixelrnn": ("pixelrnn", {"shape": SHAPE, "classes": 3, "width": 8, "layers": 2, "reach": 2}),
+    "pixelrnn unconditional": ("pixelrnn", {"shape": (1, 6, 8), "width": 8, "layers": 1, "reach": 1}),
 }  # fmt: skip
 DECLARED = {
     "vae": ("generate", "autoencode", "likelihood"),
@@ -99,4 +107,6 @@ DECLARED = {
     "ae": ("autoencode",),
     "photo-codec": ("compress",),
     "item-codec": ("compress-items",),
+    "pixelcnn": ("generate", "likelihood", "watch", "complete"),
+    "pixelrnn": ("generate", "likelihood", "watch"),
 }

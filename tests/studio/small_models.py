@@ -24,7 +24,14 @@ MODELS = {
 }
 
 
-def build_shelf(folder: Path) -> Path:
+PIXELS = {
+    "gan-small": MODELS["gan-small"],
+    "pixelcnn-small": ("pixelcnn", {"classes": 10, "width": 16, "depth": 1, "reach": 2}),
+    "pixelrnn-small": ("pixelrnn", {"classes": 10, "width": 8, "layers": 1, "reach": 1}),
+}
+
+
+def build_shelf(folder: Path, models: dict[str, tuple[str, dict]] = MODELS) -> Path:
     """Write the models into `folder`, their weights fixed and far enough from zero to show; returns the folder."""
     import torch
 
@@ -35,7 +42,7 @@ def build_shelf(folder: Path) -> Path:
     words = "\n\n".join(f"## {title}\n\nSome words about {title.lower()}." for title in TEXTS)
     with torch.random.fork_rng():
         torch.manual_seed(7)
-        for name, (family, arguments) in MODELS.items():
+        for name, (family, arguments) in models.items():
             model = build(family, arguments)
             with torch.no_grad():
                 for parameter in model.parameters():

@@ -1,0 +1,71 @@
+"""Watch an item appear: the pictures of a model that draws value by value, as an animation."""
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from audits.provenance import Claim, Sealed
+from genlab.device import gpu
+from genlab.studio import generate, pictures, shelf
+from genlab.studio.marking import Drawn, mark_all
+
+FRAMES, RATE = 48, 16  # of an animation at most; frames a second
+HELD = 12  # frames that the finished item stays
+UNDRAWN = 58  # grey level of what is not drawn yet
+
+
+@dataclass(frozen=True)
+class Appeared:
+    """An item, and how it came about.
+
+    Attributes:
+        item: the finished item, as Generate gives it out.
+        animation: a GIF, sealed with action "appear".
+    """
+
+    item: Sealed
+    animation: Sealed
+
+
+def appear(
+    model: str, *, label: object = None, seed: object = 0, knobs: Mapping[str, object] | None = None
+) -> Appeared:
+    """Draw one item of a model and keep what it looked like on the way.
+
+    Raises:
+        ValueError: one sentence about what was given and what is allowed.
+    """
+    known = shelf.require(model, "watch")
+    first, asked = generate.whole_seed(seed), shelf.class_number(known, label)
+    turned = generate.whole_knobs(known, knobs)
+    labels = generate.labels_of(known, asked, 1)
+    frames = _frames(known.name, first, labels, turned)
+    inputs = {} if labels is None else {"label": known.classes[labels[0]]}
+    still = generate.generate(known.name, label=label, seed=first, count=1, knobs=knobs).pictures[0]
+    shown = np.concatenate([frames, frames[-1:].repeat(HELD, 0)])
+    drawn = Drawn(pictures.enlarge(shown), functools.partial(pictures.gif, per_second=RATE))
+    (animation,) = mark_all([(drawn, "image/gif", Claim(known.name, known.weights, "appear", first, inputs, turned))])
+    return Appeared(still, animation)
+
+
+@gpu(10)
+def _frames(name: str, seed: int, labels: list[int] | None, knobs: dict) -> np.ndarray:
+    """uint8 (frames, c, h, w); what is not drawn yet is grey."""
+    import torch
+
+    from genlab.models.contract import check_knobs
+    from genlab.seeds import Seeds
+
+    model = shelf.model(name)
+    device = next(model.parameters()).device
+    wanted = None if labels is None else torch.tensor(labels, device=device)
+    channels, height, width = model.shape
+    every = -(-height * width * channels // FRAMES)
+    found = []
+    for step in model.trace(Seeds([seed], device), wanted, check_knobs(model.Knobs, knobs), every=every):
+        values = pictures.to_bytes(step)[0].transpose(1, 2, 0).ravel()
+        values[(len(found) + 1) * every :] = UNDRAWN
+        found.append(values.reshape(height, width, channels).transpose(2, 0, 1))
+    return np.stack(found)

@@ -1,0 +1,173 @@
+"""Pixels: watch a picture being drawn value by value, and let a model go on with half of one."""
+
+import html
+import json
+
+import gradio as gr
+
+from genlab.studio import appear as studio_appear
+from genlab.studio import complete as studio
+from genlab.studio import shelf, uploads
+from genlab.tabs import easel
+from genlab.tabs.api import AT_ONCE, HEAVY
+from genlab.tabs.errors import guarded
+from genlab.tabs.files import stored, uploaded_path
+
+SOURCES = {"A real example": "example", "Draw": "drawing", "Your picture": "upload"}
+OPTIONS = {"concurrency_id": HEAVY, "concurrency_limit": AT_ONCE, "preprocess": False, "api_visibility": "private"}
+LIVE = OPTIONS | {"trigger_mode": "always_last", "show_progress": "hidden"}
+QUIET = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
+ANY = "Any class"
+INTRO = (
+    "These models draw a picture one grey value at a time, in reading order, each with chances that depend on all that "
+    "was drawn before. That makes the probability of a picture exact, and half a picture a question they can answer."
+)
+
+
+def build(tab: gr.Tab) -> None:
+    """The tab's contents and events."""
+    seen, drawn = gr.State(False), gr.State(None)
+    gr.Markdown(INTRO, elem_classes="note")
+    with gr.Row(elem_classes="result-first"):
+        with gr.Column(scale=4, min_width=300):
+            model = gr.Dropdown([], label="Model", filterable=False, elem_id="pixels-model")
+            label = gr.Dropdown([ANY], value=ANY, label="Class", filterable=False, elem_id="pixels-label")
+            with gr.Row(elem_classes="tight"):
+                seed = gr.Number(0, label="Seed", precision=0, min_width=110, elem_id="pixels-seed")
+                warmth = gr.Slider(0.3, 1.5, value=1, step=0.05, label="Temperature", min_width=160)
+            go = gr.Button("Watch it appear", variant="primary", elem_id="pixels-go")
+            command = gr.Textbox(
+                label="Copy as Python", lines=3, max_lines=4, interactive=False, buttons=["copy"],
+                elem_classes="command",
+            )  # fmt: skip
+        with gr.Column(scale=7, min_width=320, elem_classes="result"), gr.Row():
+            film = gr.Image(
+                label="As it appears", height=300, interactive=False, image_mode=None, buttons=["download"],
+                alt_text="An animation of the picture being drawn, row by row", elem_classes="pixels",
+                elem_id="pixels-film", min_width=200,
+            )  # fmt: skip
+            item = gr.Image(
+                label="Finished", height=300, interactive=False, image_mode=None, buttons=["download"],
+                alt_text="The finished picture", elem_classes="pixels", elem_id="pixels-item", min_width=200,
+            )  # fmt: skip
+    gr.HTML('<h2 class="part">Go on with half a picture</h2>', padding=False)
+    with gr.Row(elem_classes="result-first"):
+        with gr.Column(scale=4, min_width=300):
+            finisher = gr.Dropdown([], label="Model", filterable=False, elem_id="complete-model")
+            source = gr.Radio(list(SOURCES), value="A real example", label="Picture", elem_id="complete-source")
+            with gr.Row(elem_classes="tight"):
+                number = gr.Number(3, label="Number of the example", precision=0, min_width=120)
+                another = gr.Button("Another one", size="md", min_width=110)
+            board = easel.component()
+            upload = gr.Image(
+                label="Your picture", sources=["upload", "clipboard"], type="filepath", image_mode=None, height=180,
+                visible=False, buttons=[], alt_text="The picture you gave",
+            )  # fmt: skip
+            region = gr.Radio(list(studio.REGIONS), value=studio.REGIONS[0], label="Erased", elem_id="complete-region")
+            kept = gr.Slider(0, 95, value=50, step=5, label="Kept (per cent of the side)", elem_id="complete-kept")
+            again = gr.Button("Complete it", variant="primary", elem_id="complete-go")
+        with gr.Column(scale=7, min_width=320, elem_classes="result"):
+            told = gr.HTML("", elem_id="complete-told", padding=False)
+            with gr.Row():
+                shown = gr.Image(
+                    label="What the model is shown", height=220, interactive=False, image_mode=None, buttons=[],
+                    alt_text="The picture with its erased part striped", elem_classes="pixels", min_width=150, scale=1,
+                    elem_id="complete-shown",
+                )  # fmt: skip
+                gallery = gr.Gallery(
+                    label="Ways to go on", height=420, columns=3, interactive=False, preview=False,
+                    buttons=["download", "fullscreen"], elem_classes=["pixels", "gallery-of-items"], scale=3,
+                    elem_id="completions", min_width=260,
+                )  # fmt: skip
+            line = gr.Textbox(
+                label="Copy as Python", lines=3, max_lines=4, interactive=False, buttons=["copy"],
+                elem_classes="command",
+            )  # fmt: skip
+
+    asked, film_out = [model, label, seed, warmth], [film, item, command]
+    given = [finisher, source, number, drawn, upload, region, kept, seed]
+    made = [told, shown, gallery, line]
+    tab.select(
+        guarded(_arrive), seen, [seen, model, label, finisher], show_progress="hidden", **OPTIONS
+    ).success(guarded(_appear), asked, film_out, show_progress="hidden", **OPTIONS).success(
+        guarded(_complete), given, made, show_progress="hidden", **OPTIONS
+    )  # fmt: skip
+    go.click(guarded(_appear), asked, film_out, show_progress="minimal", **OPTIONS)
+    model.input(guarded(_labels), model, label, preprocess=False, **QUIET)
+    source.input(guarded(_fields), source, [number, another, board, upload], preprocess=False, **QUIET)
+    gr.on(
+        [again.click, number.submit, upload.upload, region.input, kept.release], guarded(_complete), given, made, **LIVE
+    )
+    another.click(guarded(_another), given, [number, *made], **LIVE)
+    board.input(guarded(_draw), [finisher, region, kept, seed], [drawn, *made], **LIVE)
+
+
+# ---- events
+
+
+def _arrive(seen: bool) -> list:
+    if seen:
+        return [gr.skip()] * 4
+    watched, completed = ([e.name for e in shelf.with_capability(capability)] for capability in ("watch", "complete"))
+    if not watched or not completed:
+        raise shelf.StudioError("No model on this shelf draws value by value.")
+    return [
+        True, gr.update(choices=watched, value=watched[0]), _labels(watched[0]),
+        gr.update(choices=completed, value=completed[0]),
+    ]  # fmt: skip
+
+
+def _labels(model: str):
+    return gr.update(choices=[ANY, *shelf.entry(model).classes], value=ANY)
+
+
+def _appear(model: str, label: str, seed: object, warmth: object) -> list:
+    named = "" if label == ANY else label
+    made = studio_appear.appear(model, label=named, seed=seed, knobs={"temperature": warmth})
+    asked = f'"{model}", {json.dumps(named)}, {json.dumps(seed)}, {json.dumps(warmth)}'
+    return [
+        stored(made.animation, f"{model}-{seed}-appears"), stored(made.item, f"{model}-{seed}"),
+        _python(f'file, film, claim = lab.predict({asked}, api_name="/appear")'),
+    ]  # fmt: skip
+
+
+def _fields(source: str) -> list:
+    kind = SOURCES.get(source, source)
+    return [
+        gr.update(visible=kind == "example"), gr.update(visible=kind == "example"),
+        gr.update(visible=kind == "drawing"), gr.update(visible=kind == "upload"),
+    ]  # fmt: skip
+
+
+def _complete(model, source, number, drawn: bytes | None, upload: object, region: str, kept: object, seed) -> list:
+    kind = SOURCES.get(source, source)
+    if kind == "drawing" and not drawn:
+        raise shelf.StudioError("Nothing is drawn yet: draw on the black square first.")
+    media = drawn if kind == "drawing" else uploads.read_file(uploaded_path(upload)) if kind == "upload" else None
+    item, origin = studio.item_of(model, kind, number=number, upload=media)
+    share = kept / 100 if isinstance(kept, int | float) else kept
+    found = studio.complete(model, item, origin, region=region, kept=share, seed=seed)
+    files = [(stored(s, f"{model}-completed-{s.claim.seed}"), f"seed {s.claim.seed}") for s in found.items]
+    state = "yes" if found.exact else "partly"
+    picture = 'handle_file("picture.png")' if media else "None"
+    asked = f'"{model}", "{kind}", {json.dumps(number)}, {picture}, "{region}", {json.dumps(share)}, {json.dumps(seed)}'
+    return [
+        f'<p class="sentence" data-made="{state}">{html.escape(found.sentence)}</p>',
+        stored(found.shown, f"{model}-erased"), files,
+        _python(f'files, told = lab.predict({asked}, 6, api_name="/complete")'),
+    ]  # fmt: skip
+
+
+def _another(model, source, number: object, *rest) -> list:
+    at = 0 if isinstance(number, bool) or not isinstance(number, int | float) else int(number)
+    step = (at * 7 + 11) % 500
+    return [step, *_complete(model, source, step, *rest)]
+
+
+def _draw(model, region, kept, seed, event: gr.EventData) -> list:
+    drawn = easel.drawing(event)
+    return [drawn, *_complete(model, "Draw", 0, drawn, None, region, kept, seed)]
+
+
+def _python(line: str) -> str:
+    return f'from gradio_client import Client, handle_file\nlab = Client("http://127.0.0.1:7860")\n{line}'

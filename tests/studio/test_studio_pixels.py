@@ -1,0 +1,108 @@
+"""Items that appear value by value, and items that are completed: what leaves, what is exact, what is refused."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+from small_models import PIXELS, build_shelf
+
+from audits.provenance import read_claim
+from genlab.studio import appear, complete, generate
+from genlab.studio.evaluate import evaluate
+from genlab.studio.shelf import StudioError
+
+
+@pytest.fixture(scope="module")
+def pixel_shelf(tmp_path_factory):
+    return build_shelf(tmp_path_factory.mktemp("pixels"), PIXELS)
+
+
+@pytest.fixture(autouse=True)
+def on_that_shelf(studio_environment, pixel_shelf, monkeypatch):
+    monkeypatch.setenv("GENLAB_SHELF", str(pixel_shelf))
+
+
+@pytest.fixture
+def item():
+    return complete.item_of("pixelcnn-small", "example", number=3)[0]
+
+
+def test_the_finished_item_is_the_one_that_generate_gives():
+    made = appear.appear("pixelcnn-small", label="bag", seed=5)
+    alone = generate.generate("pixelcnn-small", label="bag", seed=5, count=1).pictures[0]
+    assert made.item.media == alone.media
+    claim = read_claim(made.animation.media)
+    assert (claim.action, claim.seed, claim.inputs["label"]) == ("appear", 5, "bag")
+    with Image.open(io.BytesIO(made.animation.media)) as film:
+        assert film.n_frames > 20
+        first = np.asarray(film.convert("L"))
+        film.seek(film.n_frames - 1)
+        last = np.asarray(film.convert("L"))
+    assert np.abs(first[-8:].astype(int) - appear.UNDRAWN).max() < 12  # grey, but for the mark
+    assert np.abs(last.astype(int) - first).max() > 60
+
+
+def test_what_was_kept_is_kept_and_the_claim_says_what_was_done(item):
+    made = complete.complete("pixelcnn-small", item, "example 3, coat", kept=0.5, seed=7, count=3)
+    assert made.exact
+    assert [s.claim.seed for s in made.items] == [7, 8, 9]
+    assert made.items[0].claim.inputs == {"from": "example 3, coat", "erased": "below a row", "kept": "0.5"}
+    for sealed in made.items:
+        pixels = np.asarray(Image.open(io.BytesIO(sealed.media)).convert("L"))[4::8, 4::8].astype(int)
+        assert np.abs(pixels[:14] - item[0, :14]).max() <= 12  # the mark's own strength
+    one, two = (np.asarray(Image.open(io.BytesIO(s.media)).convert("L")).astype(int) for s in made.items[:2])
+    assert np.abs(one[112:] - two[112:]).max() > 60
+
+
+@pytest.mark.parametrize(
+    ("region", "exact"), [("below a row", True), ("right of a column", False), ("in the middle", False)]
+)
+def test_only_below_a_row_is_exact(item, region, exact):
+    made = complete.complete("pixelcnn-small", item, "here", region=region, kept=0.5, count=1)
+    assert made.exact == exact
+    assert made.sentence.startswith("Exact" if exact else "Approximate")
+
+
+def test_everything_may_be_missing_and_nothing_may_not(item):
+    whole = complete.complete("pixelcnn-small", item, "here", kept=0, count=1)
+    assert whole.exact
+    with pytest.raises(StudioError, match="Nothing would be missing"):
+        complete.complete("pixelcnn-small", item, "here", kept=1.0)
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"region": "everywhere"}, "What is erased lies"),
+        ({"kept": float("nan")}, "from 0 to 1"),
+        ({"kept": "half"}, "from 0 to 1"),
+        ({"count": 13}, "from 1 to 12"),
+        ({"seed": -1}, "whole number"),
+        ({"knobs": {"temperature": 9}}, "temperature is a number"),
+    ],
+)
+def test_bad_input_is_one_sentence(item, asked, told):
+    with pytest.raises(ValueError, match=told) as error:
+        complete.complete("pixelcnn-small", item, "here", **asked)
+    assert str(error.value).endswith(".")
+
+
+def test_other_models_are_refused(item):
+    with pytest.raises(StudioError, match="gan-small"):
+        complete.complete("gan-small", item, "here")
+    with pytest.raises(StudioError, match="gan-small"):
+        appear.appear("gan-small")
+    with pytest.raises(StudioError, match="Items come from"):
+        complete.item_of("pixelcnn-small", "nowhere")
+    with pytest.raises(StudioError, match="completes items of"):
+        complete.complete("pixelcnn-small", item[:, :5], "here")
+
+
+def test_the_likelihood_alone_is_measured():
+    found = evaluate("pixelcnn-small", quick=True, only="likelihood")
+    assert list(found) == ["bits_per_dim"]
+    assert found["bits_per_dim"]["unit"] == "bits/dim, exact"
+    assert found["bits_per_dim"]["low"] < found["bits_per_dim"]["value"] < found["bits_per_dim"]["high"]
+    with pytest.raises(ValueError, match="Figures of pixelcnn-small are of likelihood, samples"):
+        evaluate("pixelcnn-small", only="taste")
