@@ -3,10 +3,11 @@
 Written step by step to benchmarks/results/gans.json; what is there already is not run again. Toys: a ring of 8 and a
 grid of 25 Gaussians, ten seeds each, the recipes `gan-ring` and `gan-grid`: modes found, points within three deviations
 of one, the spread of every mode over the true one after the same cut, CPU seconds. Stacked: 1,000 kinds of three
-digits, 26,000 samples of one unconditional generator, named by the classifier `judge-digits`, beside a plain DCGAN.
+digits, 26,000 samples of unconditional generators, named by the classifier `judge-digits`: a VAE whose codes are drawn
+by a flow, a GAN that began as one, and a plain DCGAN.
 Emoji: the kernel distance of `progan-emoji` and of a DCGAN of as many weights that learnt for as many CPU seconds, on
-the features of `judge-emoji`, and the share of near copies. A model that is missing in the folder `--work` is trained
-there first.
+the features of `judge-emoji` and of a packaged InceptionV3, a sheet of samples, and the share of near copies in
+pixels. A model that is missing in the folder `--work` is trained there first.
 """
 
 import argparse
@@ -24,10 +25,11 @@ from serving import machine
 RESULTS = Path(__file__).resolve().parent / "results" / "gans.json"
 SECTIONS = ("toys", "stacked", "emoji")
 SEEDS, POINTS = 10, 20_000
-STACKED, DIGITS = ("gan-stacked-digits", "dcgan-stacked-digits"), "judge-digits"
+STACKED = ("vae-stacked-digits", "gan-stacked-digits", "dcgan-stacked-digits")
+DIGITS = "judge-digits"
 SAMPLES = 26_000
 EMOJI, EMOJI_JUDGE = ("progan-emoji", "dcgan-emoji"), "judge-emoji"
-DRAWN = 3_000
+DRAWN, OPINIONS = 3_000, 1_000  # drawings of each generator, and those of them that the second network sees
 WITHIN = 3.0  # deviations
 
 
@@ -137,16 +139,20 @@ def stacked(name: str, work: Path) -> dict:
             "perfect": kinds(np.bincount(drawn, minlength=stacked_digits.KINDS)),
         }  # fmt: skip
     model, facts = trained(name, work)
+    plain = {"truncation": 4.0, "guidance": 1.0}  # samples as they were learnt
+    known = {field.name for field in dataclasses.fields(model.Knobs)}
+    knobs = dataclasses.replace(model.default_knobs(), **{key: plain[key] for key in known & set(plain)})
     counts = np.zeros(stacked_digits.KINDS, np.int64)
     for first in range(0, SAMPLES, 1000):
-        images = model.sample(Seeds.count_from(1_000_000 + first, 1000), knobs=model.Knobs(truncation=4.0))
+        images = model.sample(Seeds.count_from(1_000_000 + first, 1000), knobs=knobs)
         counts += np.bincount(named(judge, images), minlength=len(counts))
     return facts | kinds(counts) | {"samples": SAMPLES}
 
 
 def emoji(name: str, work: Path) -> dict:
-    """Distances of one generator's drawings to those of the training split, in the features of the judge."""
+    """Distances of one generator's drawings to those of the training split, in the features of two networks."""
     import torch
+    from packaged_inception import Inception
 
     from audits.privacy.copies import nearest_copies
     from audits.quality.frechet import frechet_distance
@@ -155,29 +161,44 @@ def emoji(name: str, work: Path) -> dict:
     from genlab.seeds import Seeds
 
     judge, facts = trained(EMOJI_JUDGE, work)
-
-    def features(split: str) -> np.ndarray:
-        return judge.features(torch.from_numpy(load("emoji", split).items).float() / 255).numpy()
-
-    train, test = features("train"), features("test")
+    train, test = (torch.from_numpy(load("emoji", split).items).float() / 255 for split in ("train", "test"))
+    train = train[np.random.default_rng(0).permutation(len(train))]
+    known, second = judge.features(train).numpy(), Inception()
     if name == EMOJI_JUDGE:
-        halves = np.random.default_rng(0).permutation(len(train))
-        first, second = train[halves[: len(train) // 2]], train[halves[len(train) // 2 :]]
-        return facts | {"half_against_half": shown(kernel_distance(first, second))}
+        right = judge.logits(test).argmax(1).numpy() == load("emoji", "test").labels
+        middle, others = len(train) // 2, second.features(train[: 2 * OPINIONS])
+        return facts | {
+            "accuracy": round(float(right.mean()), 4),
+            "half_against_half": shown(kernel_distance(known[:middle], known[middle:])),
+            "half_against_half_inception": shown(kernel_distance(others[:OPINIONS], others[OPINIONS:])),
+        }
     model, facts = trained(name, work)
     images = model.sample(Seeds.count_from(1_000_000, DRAWN), knobs=model.Knobs(truncation=4.0))
-    made = judge.features(images).numpy()
+    sheet(images[: 8 * 16], RESULTS.parent / f"{name}.png")
+    made, drawn = judge.features(images).numpy(), second.features(images[:OPINIONS])
+    flat = [part.flatten(1).numpy() for part in (images[:2000], train, test)]
     return facts | {
-        "kernel": shown(kernel_distance(made, train)),
-        "frechet": round(frechet_distance(made, train), 4),
-        "copies": shown(nearest_copies(made, train, test)),
+        "kernel": shown(kernel_distance(made, known)),
+        "kernel_inception": shown(kernel_distance(drawn, second.features(train[:OPINIONS]))),
+        "frechet": round(frechet_distance(made, known), 4),
+        "copies": shown(nearest_copies(*flat)),
     }
 
 
+def sheet(images, path: Path, columns: int = 16) -> None:
+    """Pictures (n, 3, h, w) in rows, as one PNG."""
+    from PIL import Image
+
+    n, channels, height, width = images.shape
+    rows = images.view(n // columns, columns, channels, height, width).permute(0, 3, 1, 4, 2)
+    whole = rows.reshape(n // columns * height, columns * width, channels)
+    Image.fromarray(whole.mul(255).round().byte().numpy()).save(path, optimize=True)
+
+
 def shown(finding) -> dict:
-    """A finding's figures as JSON."""
+    """A finding's figures as JSON, to four digits."""
     kept = dataclasses.asdict(finding)
-    return {key: round(float(kept[key]), 6) for key in ("value", "low", "high")} | {"n": kept["n"]}
+    return {key: float(f"{kept[key]:.4g}") for key in ("value", "low", "high")} | {"n": kept["n"]}
 
 
 def main() -> None:
@@ -186,19 +207,25 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path(".cache/trials"), help="where trained models lie")
     chosen = parser.parse_args()
     steps = {
-        "toys": [(f"{name} seed {seed}", toy, (name, seed)) for name in ("ring", "grid") for seed in range(SEEDS)],
+        "toys": [(f"{name} seed {seed}", toy, (name, seed)) for seed in range(SEEDS) for name in ("ring", "grid")],
         "stacked": [(name, stacked, (name, chosen.work)) for name in (DIGITS, *STACKED)],
         "emoji": [(name, emoji, (name, chosen.work)) for name in (EMOJI_JUDGE, *EMOJI)],
     }
-    found = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     for section in chosen.sections or SECTIONS:
         for row, measure, arguments in steps[section]:
-            if row in found.get(section, {}):
+            if row in measured().get(section, {}):
                 continue
+            figures = measure(*arguments)
+            found = measured()  # again: another section may have been measured beside this one
             found["machine"] = machine()
-            found.setdefault(section, {})[row] = measure(*arguments)
-            print(section, row, json.dumps(found[section][row]), flush=True)
+            found.setdefault(section, {})[row] = figures
             RESULTS.write_text(json.dumps(found, indent=1) + "\n")
+            print(section, row, json.dumps(figures), flush=True)
+
+
+def measured() -> dict:
+    """What the file of results holds."""
+    return json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
 
 
 if __name__ == "__main__":

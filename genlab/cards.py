@@ -17,7 +17,7 @@ from typing import Any
 from genlab import checkpoint
 from genlab.card_metadata import LICENCE, SPDX, TASKS, front_matter
 from genlab.card_text import PLACEHOLDER, TYPED, about, duration, filled, interval, number, section, spoken
-from genlab.data import fashion, photograph_tiles, portraits, professions
+from genlab.data import emoji, fashion, photograph_tiles, portraits, professions
 from genlab.models import FAMILIES
 
 SECTIONS = (
@@ -109,6 +109,8 @@ SOURCES = {
         "colour photographs of other packages (Lomiri wallpapers, scikit-image, scikit-learn), reduced to 768 pixels",
         photograph_tiles.CAVEATS, knobs="", distances=BY_BYTES,
     ),
+    "emoji": Source("Noto emoji but flags", professions.DRAWN_BY, "drawings of every tenth role, never trained on",
+                    emoji.CAVEATS, distances=BY_NEIGHBOUR),
     "professions": Source("People at work, emoji", professions.DRAWN_BY, "the 30 drawings of two professions that were "
                           "never trained on", professions.CAVEATS, distances=BY_NEIGHBOUR),
 }  # fmt: skip

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from genlab.recipes import Recipe
+from genlab.recipes import Recipe, Stage
 
 TOY_GAN = Recipe(
     "gan",
@@ -11,14 +11,15 @@ TOY_GAN = Recipe(
         "shape": [2],
         "latent": 8,
         "width": 16,
+        "depth": 0,
         "loss": "relativistic",
         "spectral": False,
-        "r1": 0.001,
-        "r2": 0.001,
+        "r1": 0.01,
+        "r2": 0.01,
         "penalty_every": 4,
         "noise": 0.5,
     },
-    steps=4000,
+    steps=3500,
     batch=256,
     lr=1e-3,
     ema=0.99,
@@ -55,6 +56,22 @@ TRIALS: dict[str, Recipe] = {
         lr=4e-4,
         ema=0.995,
     ),
+    "vae-stacked-digits": Recipe(
+        "vae",
+        "stacked-digits",
+        {
+            "shape": [3, 28, 28],
+            "latent": 64,
+            "width": 32,
+            "likelihood": "bernoulli",
+            "free_bits": 0.1,
+            "priors": ["flow"],
+        },
+        steps=3000,
+        batch=64,
+        lr=2e-3,
+        prior=Stage(steps=2500, batch=256, lr=1e-3),
+    ),
     "dcgan-stacked-digits": Recipe(
         "gan",
         "stacked-digits",
@@ -69,7 +86,7 @@ TRIALS: dict[str, Recipe] = {
         batch=64,
         lr=4e-4,
     ),
-    "judge-digits": Recipe("judge", "mnist", {"width": 8}, steps=1500, batch=128, lr=3e-3, ema=0.995),
+    "judge-digits": Recipe("judge", "mnist", {"width": 16}, steps=1800, batch=128, lr=3e-3, ema=0.995),
     "gan-stacked-digits": Recipe(
         "gan",
         "stacked-digits",

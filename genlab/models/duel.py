@@ -60,7 +60,7 @@ class Duel:
             torch.optim.Adam(net.parameters(), lr=rate, betas=(0.0, 0.99), fused=True)
             for net, rate in zip(nets, self.rates, strict=True)
         ]
-        self.code, self.noise = None, 0.0
+        self.code, self.noise, self.stiffness = None, 0.0, 1.0
         if gan.rehearsal:  # from the critic's features to a code's mean and log-deviation; no part of the model
             device = next(gan.parameters()).device
             with torch.random.fork_rng(devices=[]):
@@ -79,6 +79,7 @@ class Duel:
             order = batch.labels.argsort()
             items, labels = items[order], batch.labels[order]
         self.noise = noise_at(fraction, self.gan.noise)
+        self.stiffness = max(self.noise / self.gan.noise, NOISE_FALL) if self.gan.noise else 1.0
         if fraction < self.gan.rehearsal:
             return self.rehearse(items, labels)
         reported = self.critic_step(items, labels)
@@ -141,12 +142,19 @@ class Duel:
         return reported | {"critic_gradient": gradient_norm(gan.critic)}
 
     def penalty(self, real: Tensor, fake: Tensor, labels: Labels | None) -> Tensor:
-        """R1 at real items, R2 at generated ones, and the gradient penalty between the two."""
+        """R1 at real items, R2 at generated ones, and the gradient penalty between the two.
+
+        Where there is noise the first two fall with it: finer differences need steeper slopes.
+        """
         gan, total = self.gan, torch.zeros((), device=real.device)
         if gan.r1:
-            total = total + gan.r1 / 2 * input_gradient(gan.critic, real, labels).square().sum(1).mean()
+            total = (
+                total + self.stiffness * gan.r1 / 2 * input_gradient(gan.critic, real, labels).square().sum(1).mean()
+            )
         if gan.r2:
-            total = total + gan.r2 / 2 * input_gradient(gan.critic, fake, labels).square().sum(1).mean()
+            total = (
+                total + self.stiffness * gan.r2 / 2 * input_gradient(gan.critic, fake, labels).square().sum(1).mean()
+            )
         if gan.gradient_penalty:
             share = torch.rand(len(real), *(1 for _ in gan.shape), device=real.device)
             between = torch.lerp(real, fake, share)

@@ -5,9 +5,10 @@ Deep convolutional networks (Radford et al. 2016); the class enters the generato
 batch normalisation (Dumoulin et al. 2017) and the critic by projection (Miyato and Koyama 2018), with
 an auxiliary classifier (Odena et al. 2017) where `auxiliary` asks for one. The
 objective, the penalties and the augmentation are arguments: WGAN-GP is `loss="wasserstein"` with
-`gradient_penalty=10`, `spectral=False` and `critic_steps=5`; the first WGAN has `clip=0.01` in the
-penalty's place. Items may also be points of the plane, for networks of plain layers, and `growing` networks start
-from small pictures. The contest itself is `duel.py`.
+`gradient_penalty=10`, `spectral=False` and `critic_steps=5`.
+
+The first WGAN has `clip=0.01` in the penalty's place. Items may also be points of the plane, for networks of plain
+layers, and `growing` networks start from small pictures. The contest itself is `duel.py`.
 """
 
 import math

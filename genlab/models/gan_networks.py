@@ -11,7 +11,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 from genlab.models.contract import Labels
 from genlab.models.layers import Residual, perceptron
 
-OCTAVES = 6  # of a critic of points: waves as long as the unit square, and halves of them down to a 32nd
+OCTAVES = 7  # of a critic of points: waves as long as the unit square, and halves of them down to a 64th
 
 
 class ConditionalNorm(nn.Module):

@@ -4,8 +4,9 @@ An encoder gives q(z | x), a decoder p(x | z); both are trained to raise the evi
 log p(x) >= E_q[log p(x | z)] - KL(q(z | x) || p(z)) (Kingma and Welling 2014, equation 3; beta on the
 KL: Higgins et al. 2017). The code z is a flat vector with prior N(0, I). Optional local latents below
 it, small maps with a learned prior p(local | z), hold texture (a ladder: Sønderby et al. 2016; Vahdat
-and Kautz 2020). Samples draw z from a prior fitted on the codes afterwards (`prior.py`). Items may also
-be points of the plane, for networks of plain layers.
+and Kautz 2020). Samples draw z from a prior fitted on the codes afterwards (`prior.py`).
+
+Items may also be points of the plane, for networks of plain layers.
 """
 
 import contextlib

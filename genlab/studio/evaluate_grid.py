@@ -14,7 +14,7 @@ from audits.bias import representation
 from audits.privacy import nearest_copies, nearest_distance_ratio
 from genlab.data import Data
 
-GRIDS = ("professions",)
+GRIDS = ("professions", "emoji")
 FEW = 2_000  # items that are looked at for copies
 
 
@@ -35,13 +35,12 @@ def grid_figures(
         from_finding: a Finding -> a figure.
         share: (hits, n, unit) -> a figure.
     """
-    yield "label_obeyed", None
+    yield "drawings_covered", None
     items, asked = draw(model, count)
     near = nearest(items, train)
-    yield (
-        "label_obeyed",
-        share(int((train.labels[near] == asked).sum()), count, "share of items nearest to their class"),
-    )
+    if model.classes:
+        obeyed = int((train.labels[near] == asked).sum())
+        yield "label_obeyed", share(obeyed, count, "share of items nearest to their class")
     covered = len(np.unique(near))
     yield "drawings_covered", share(covered, len(train), "share of training drawings that are nearest to some item")
     for name, groups in train.groups.items():

@@ -129,3 +129,53 @@ def test_idle_knobs_are_those_that_change_nothing(classes, local):
     turned = {"guidance": 6.0, "detail": 0.0, "temperature": 0.5, "prior": "normal"}
     idle = {name for name, value in turned.items() if torch.equal(drawn(**{name: value}), drawn())}
     assert idle == model.idle_knobs
+
+
+def test_latent_rates_are_the_mean_divergence_of_each_latent_and_add_up_to_what_a_step_says():
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = build("vae", {"shape": (2,), "latent": 3, "width": 8}).eval()
+        for parameter in model.parameters():
+            parameter.data.add_(0.3 * torch.randn_like(parameter))
+        points = torch.rand(64, 2)
+        rates = model.latent_rates(points)
+        _, told = model.loss(Batch(points, torch.zeros(64, dtype=torch.long)), 0.5)
+    mean, deviation = model.posteriors(points)
+    law = torch.distributions.kl_divergence(
+        torch.distributions.Normal(mean, deviation), torch.distributions.Normal(0.0, 1.0)
+    )
+    assert torch.allclose(rates, law.mean(0), atol=1e-4)
+    assert float(rates.sum()) == pytest.approx(float(told["code_kl"]), abs=1e-3)
+    model.encoder[-1].weight.data.zero_()
+    model.encoder[-1].bias.data.zero_()  # q(z | x) is the prior: nothing is said of any point
+    assert float(model.latent_rates(points).abs().max()) < 1e-6
+
+
+def test_points_have_the_density_of_a_normal_law_and_learn_its_width():
+    """Two places, blurred by a known deviation: the learned one comes near it, and each place is found."""
+    stream, deviation = torch.Generator().manual_seed(0), 0.05
+    centres = torch.tensor([[0.2, 0.3], [0.8, 0.6]])
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = build("vae", {"shape": (2,), "latent": 2, "width": 32, "warm_up": 0.0}).train()
+        step = model.trainer(5e-3)
+        for t in range(600):
+            which = torch.randint(2, (128,), generator=stream)
+            step(Batch(centres[which] + deviation * torch.randn(128, 2, generator=stream), which), t / 600)
+    model.eval()
+    assert deviation * 0.6 < float(model.log_deviation.exp()) < deviation * 1.4
+    assert float((model.reconstruct(centres) - centres).abs().max()) < 0.05
+    made = model.sample(Seeds.count_from(0, 300))
+    assert made.shape == (300, 2)
+    assert float((torch.cdist(made, centres).amin(1) < 4 * deviation).float().mean()) > 0.7
+
+
+def test_points_have_no_pictures_arguments_and_a_likelihood_of_their_own():
+    for wrong in ({"patch": 2}, {"local": (1, 1)}, {"classes": 2, "conditional": True}):
+        with pytest.raises(ValueError, match="VAE of points"):
+            VAE(shape=(2,), **wrong)
+    for wrong in ({"shape": (2,), "likelihood": "logistic"}, {"shape": (1, 8, 8), "likelihood": "normal"}):
+        with pytest.raises(ValueError, match="for points"):
+            VAE(**wrong)
+    assert VAE(shape=(2,)).likelihood == "normal"
+    assert VAE(shape=(1, 8, 8), width=4).likelihood == "logistic"
