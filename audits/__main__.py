@@ -47,12 +47,17 @@ def _parser() -> argparse.ArgumentParser:
     bias.add_argument("--seed", type=int, default=0, help="of the draws (default: %(default)s)")
     bias.set_defaults(command=_bias)
 
-    quality = commands.add_parser("quality", help="distances, precision, recall, density and coverage")
-    quality.add_argument("real", type=Path, metavar="REAL", help="features of real items: .npy, .npz or .csv")
-    quality.add_argument("fake", type=Path, metavar="FAKE", help="features of generated items, same judge")
+    quality = commands.add_parser("quality", help="distances, precision, recall, density, coverage, copies")
+    real = "features of real items (.npy, .npz or .csv), or a folder or zip of pictures"
+    quality.add_argument("real", type=Path, metavar="REAL", help=real)
+    quality.add_argument("fake", type=Path, metavar="FAKE", help="the same of generated items")
     quality.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the reports")
     quality.add_argument("--json", type=Path, metavar="FILE", help="write the JSON report here as well")
-    quality.add_argument("--floor", type=Path, metavar="FILE", help="features of other real items: the floor")
+    quality.add_argument("--floor", type=Path, metavar="FILE", help="the same of other real items: the floor")
+    quality.add_argument("--train", type=Path, metavar="FILE", help="the same of training items: copies of them")
+    chances = "class probabilities of the generated items, a row each: their class score"
+    quality.add_argument("--probabilities", type=Path, metavar="FILE", help=chances)
+    quality.add_argument("--real-probabilities", type=Path, metavar="FILE", help="of real items: its floor")
     quality.add_argument("--k", type=int, default=5, help="neighbours (default: %(default)s)")
     quality.add_argument("--seed", type=int, default=0, help="of the subsamples (default: %(default)s)")
     quality.set_defaults(command=_quality)
@@ -90,13 +95,28 @@ def _print(report) -> None:
 
 def _quality(arguments) -> int:
     from audits.quality import quality_report, read_features
+    from audits.quality.thumbnails import CAVEAT, thumbnails
     from audits.report import figure
+
+    def read(path: Path | None):
+        pictures = path is not None and (path.is_dir() or path.suffix.lower() == ".zip")
+        return None if path is None else thumbnails(path) if pictures else read_features(path)
+
+    def rows(path: Path | None):
+        return None if path is None else read_features(path)
 
     if arguments.seed < 0:
         raise Refused("The seed must be 0 or more.")
-    real, fake = read_features(arguments.real), read_features(arguments.fake)
-    floor_pair = (real, read_features(arguments.floor)) if arguments.floor else None
-    report = quality_report(real, fake, floor_pair=floor_pair, k=arguments.k, seed=arguments.seed)
+    if arguments.real_probabilities and not arguments.probabilities:
+        raise Refused("--real-probabilities is the floor of a score: give --probabilities too.")
+    real, fake, other = read(arguments.real), read(arguments.fake), read(arguments.floor)
+    floor_pair = None if other is None else (real, other)
+    pictures = arguments.real.is_dir() or arguments.real.suffix.lower() == ".zip"
+    report = quality_report(
+        real, fake, floor_pair=floor_pair, k=arguments.k, seed=arguments.seed, train=read(arguments.train),
+        probabilities=rows(arguments.probabilities), real_probabilities=rows(arguments.real_probabilities),
+        caveats=(CAVEAT,) if pictures else (),
+    )  # fmt: skip
     report.write(arguments.out)
     if arguments.json:
         arguments.json.write_text(report.to_json())

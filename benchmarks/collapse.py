@@ -1,7 +1,7 @@
 """The collapse detector on toy runs: how many failures it sees, and how many healthy runs it leaves in peace.
 
-`python benchmarks/collapse.py` trains on a ring of 8, a square of 9 and a grid of 25 Gaussians, run after run, and goes
-on where it stopped; benchmarks/results/collapse.json has every run. What a run is planted to be decides nothing: its
+`python benchmarks/collapse.py` trains on rings of 8 and of 5 and a grid of 25 Gaussians, run after run, and goes on
+where it stopped; benchmarks/results/collapse.json has every run. What a run is planted to be decides nothing: its
 label is the verdict of an oracle that knows the modes, on 2,000 final samples (see `oracle`). The watch has 30 looks,
 each at 500 samples, losses, and the KL of latents, and is not told of modes. An alarm counts whenever it is raised.
 
@@ -12,7 +12,6 @@ before. Runs that the oracle finds neither healthy nor failed are counted as "be
 import argparse
 import functools
 import json
-import math
 import os
 import sys
 import time
@@ -33,33 +32,34 @@ from genlab.metrics.collapse import Watch
 from genlab.models.gan import GAN
 from genlab.models.vae import VAE
 
-MODES = {
-    **toys.MODES,
-    "square": toys.Modes(toys.MODES["grid"].centres.reshape(5, 5, 2)[::2, ::2].reshape(-1, 2), 0.005),
-}
+MODES = {**toys.MODES, "five": toys.Modes(toys.ring_of(5, 0.4), toys.MODES["ring"].deviation)}
 RESULTS = Path(__file__).resolve().parent / "results" / "collapse.json"
-TUNING, TEST = 0, 100_000  # first seeds
+TUNING, TEST = 0, 200_000  # first seeds; those from 100,000 on were a first test, which failed, and became tuning
 BATCH, LOOKS, SAMPLES, FINAL = 256, 30, 500, 2_000
-REACHED = 0.2  # of an equal share: below it a mode is not reached
+REACHED, HEALTHY = 0.2, 0.5  # of an equal share: below the one a mode is not reached, above the other nothing ails it
 STEADY = {"latent": 8, "width": 16, "depth": 0, "spectral": False, "penalty_every": 1}
 BARE = {"latent": 4, "width": 8, "depth": 0, "spectral": False}
 # Planted as: family, its arguments, steps, and the range of learning rates that each seed draws from.
 PLANTS: dict[str, tuple[type, dict, int, tuple[float, float]]] = {
     "Wasserstein, penalty": (GAN, {**STEADY, "loss": "wasserstein", "gradient_penalty": 0.3}, 750, (2e-3, 4e-3)),
-    "minimax": (GAN, {**BARE, "loss": "minimax"}, 450, (5e-4, 2e-3)),
+    "minimax": (GAN, {**BARE, "loss": "minimax"}, 360, (5e-4, 2e-3)),
     "non-saturating, penalty": (GAN, {**STEADY, "loss": "non-saturating", "gradient_penalty": 0.3}, 750, (2e-3, 4e-3)),
-    "rate too high": (GAN, {**BARE, "loss": "non-saturating"}, 450, (2e-2, 2e-1)),
-    "VAE": (VAE, {"latent": 2, "width": 128}, 750, (3e-3, 6e-3)),
-    "VAE, strong beta": (VAE, {"latent": 2, "width": 64, "beta": 400.0}, 450, (1e-3, 4e-3)),
-    "non-saturating": (GAN, {**BARE, "loss": "non-saturating"}, 450, (5e-4, 2e-3)),
-    "tiny generator": (GAN, {**BARE, "loss": "hinge", "latent": 1, "width": 1}, 450, (2e-3, 1e-2)),
-    "unbounded critic": (GAN, {**BARE, "loss": "wasserstein"}, 450, (2e-3, 2e-2)),
+    "rate too high": (GAN, {**BARE, "loss": "non-saturating"}, 300, (2e-2, 2e-1)),
+    "VAE": (VAE, {"latent": 2, "width": 128}, 600, (3e-3, 6e-3)),
+    "VAE, strong beta": (VAE, {"latent": 2, "width": 64, "beta": 400.0}, 300, (1e-3, 4e-3)),
+    "non-saturating": (GAN, {**BARE, "loss": "non-saturating"}, 360, (5e-4, 2e-3)),
+    "tiny generator": (GAN, {**BARE, "loss": "hinge", "latent": 1, "width": 1}, 300, (2e-3, 1e-2)),
+    "VAE, weak beta": (VAE, {"latent": 2, "width": 128, "beta": 0.5}, 600, (3e-3, 6e-3)),
+    "unbounded critic": (GAN, {**BARE, "loss": "wasserstein"}, 300, (2e-3, 2e-2)),
 }
+STEADY_ONES = ("Wasserstein, penalty", "non-saturating, penalty", "VAE", "VAE, weak beta")
+# Every plant on every set in turn; those that are to go well not on the grid, which takes them longer than a toy run.
+ORDER = [(p, data) for p in PLANTS for data in MODES if not (p in STEADY_ONES and data == "grid")]
 
 
 def plant(number: int) -> tuple[str, str]:
-    """What run `number` is planted as, and the data: every plant on every set in turn."""
-    return list(PLANTS)[number // len(MODES) % len(PLANTS)], list(MODES)[number % len(MODES)]
+    """What run `number` is planted as, and the data."""
+    return ORDER[number % len(ORDER)]
 
 
 @functools.cache
@@ -105,9 +105,9 @@ def oracle(model: torch.nn.Module, data: str) -> tuple[str, dict]:
 
     A point is near a mode within a quarter of the distance between neighbouring centres, and a mode is reached when it
     has at least `REACHED` of an equal share of the points that are near one. "divergence": not a number anywhere, or
-    fewer than 5 % of the points near a mode; "posterior collapse": a VAE brings back at most twice as many held-out
-    points to their own mode as chance would; "mode collapse": fewer than 90 % of the modes are reached; "healthy": all
-    are, and half of all points are near one.
+    most points beyond three times the data's radius; "posterior collapse": a VAE brings back at most twice as many
+    held-out points to their own mode as chance would; "mode collapse": fewer than 90 % of the modes are reached;
+    "healthy": all have half of an equal share at least, and half of all points are near one.
     """
     modes, (held, labels) = MODES[data], points(data, "test")
     made = drawn(model, FINAL, torch.Generator().manual_seed(1))
@@ -119,18 +119,25 @@ def oracle(model: torch.nn.Module, data: str) -> tuple[str, dict]:
     near, k = distances.min(1) <= within, len(modes.centres)
     shares = np.bincount(distances.argmin(1)[near], minlength=k) / max(near.sum(), 1)
     reached = int((shares >= REACHED / k).sum())
-    told = {"reached": reached, "of": k, "near": round(float(near.mean()), 3)}
+    told = {
+        "reached": reached,
+        "of": k,
+        "near": round(float(near.mean()), 3),
+        "least": round(float(k * shares.min()), 2),
+    }
     if isinstance(model, VAE):
         back = model.reconstruct(torch.from_numpy(held[:FINAL])).numpy()
         own = ((back[:, None] - modes.centres) ** 2).sum(2).argmin(1) == labels[:FINAL]
         told["brought back"] = round(float(own.mean()), 3)
         if own.mean() <= 2 / k:
             return "posterior collapse", told
-    if near.mean() < 0.05:
+    centre = modes.centres.mean(0)
+    radius = np.sqrt(((modes.centres - centre) ** 2).sum(1)).max()
+    if (np.sqrt(((made - centre) ** 2).sum(1)) > 3 * radius).mean() > 0.5:
         return "divergence", told
     if reached < 0.9 * k:
         return "mode collapse", told
-    return ("healthy" if reached == k and near.mean() >= 0.5 else "between"), told
+    return ("healthy" if k * shares.min() >= HEALTHY and near.mean() >= 0.5 else "between"), told
 
 
 def run(number: int, first: int) -> dict:
@@ -156,7 +163,7 @@ def interval(hits: int, n: int) -> dict:
 
     low = 0.0 if hits == 0 else float(beta.ppf(0.025, hits, n - hits + 1))
     high = 1.0 if hits == n else float(beta.ppf(0.975, hits + 1, n - hits))
-    return {"hits": hits, "n": n, "value": hits / n if n else math.nan, "low": low, "high": high}
+    return {"hits": hits, "n": n, "value": hits / n if n else None, "low": low, "high": high}
 
 
 def rates(runs: list[dict]) -> dict:
@@ -174,9 +181,9 @@ def rates(runs: list[dict]) -> dict:
                            sum(r["label"] == kind for r in failed))
             for kind in kinds
         },
-        "of those raised, under the label's own name": {
+        "raised under the label's name, by label": {
             kind: interval(sum(kind in r["alarms"] for r in failed if r["label"] == kind),
-                           sum(bool(r["alarms"]) for r in failed if r["label"] == kind))
+                           sum(r["label"] == kind for r in failed))
             for kind in kinds
         },
         "raised between": sum(bool(r["alarms"]) for r in runs if r["label"] == "between"),
@@ -187,7 +194,7 @@ def rates(runs: list[dict]) -> dict:
 def main() -> None:
     """Run what is not yet there and print the counts."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--runs", type=int, default=216)
+    parser.add_argument("--runs", type=int, default=208)
     parser.add_argument("--tuning", action="store_true", help="the seeds that the constants were chosen on")
     parser.add_argument("--out", type=Path, default=RESULTS)
     arguments = parser.parse_args()

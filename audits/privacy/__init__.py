@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from audits.privacy.copies import copy_ratios, nearest_copies, nearest_distance_ratio
+from audits.privacy.copies import copies_finding, copy_ratios, nearest_copies, nearest_distance_ratio
 
-__all__ = ["copy_ratios", "nearest_copies", "nearest_distance_ratio"]
+__all__ = ["copies_finding", "copy_ratios", "nearest_copies", "nearest_distance_ratio"]

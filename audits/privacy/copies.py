@@ -27,16 +27,21 @@ def copy_ratios(items, train, *, neighbours: int = 50) -> np.ndarray:
 def nearest_copies(fake, train, held_out, *, quantile: float = 0.001, level: float = 0.95) -> Finding:
     """The share of generated items nearer to a training item than the `quantile` of held-out items are.
 
-    All arguments are features (n, w) of one judge. The interval is Wilson's; the floor is the share of
-    held-out items under the same threshold. The verdict compares the two intervals, because the threshold
-    rests on few held-out items: `quantile` times their number.
+    All arguments are features (n, w) of one judge; see `copies_finding`.
+    """
+    return copies_finding(copy_ratios(fake, train), copy_ratios(held_out, train), quantile=quantile, level=level)
+
+
+def copies_finding(ratios, expected, *, quantile: float = 0.001, level: float = 0.95) -> Finding:
+    """The same from the copy ratios (n,) of generated and `expected` (m,) of held-out items.
+
+    The interval is Wilson's; the floor is the share of held-out items under the same threshold. The verdict
+    compares the two intervals, because the threshold rests on few held-out items: `quantile` times their number.
     """
     from statsmodels.stats.proportion import proportion_confint
 
     if not 0 < quantile < 1:
         raise FeatureError(f"quantile is {quantile}; it must lie between 0 and 1.")
-    expected = copy_ratios(held_out, train)
-    ratios = copy_ratios(fake, train)
     threshold = np.quantile(expected, quantile, method="lower")
     flagged, chance = int((ratios <= threshold).sum()), int((expected <= threshold).sum())
     share, floor = flagged / len(ratios), chance / len(expected)

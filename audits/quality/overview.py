@@ -6,10 +6,14 @@ from audits.quality.features import as_features, same_width
 from audits.quality.frechet import frechet_distance, frechet_finding
 from audits.quality.kernel import kernel_distance
 from audits.quality.neighbours import neighbour_findings, prdc
+from audits.quality.scores import class_score_finding
 from audits.report import Report
 
 
-def quality_report(real, fake, *, floor_pair=None, k: int = 5, seed: int = 0) -> Report:
+def quality_report(
+    real, fake, *, floor_pair=None, k: int = 5, seed: int = 0, probabilities=None, real_probabilities=None, train=None,
+    caveats: tuple[str, ...] = (),
+) -> Report:  # fmt: skip
     """Fréchet and kernel distance, precision, recall, density and coverage of a generated set.
 
     `real` (n, w) and `fake` (m, w) are features of one judge. `floor_pair` is two sets of real features, of
@@ -21,7 +25,7 @@ def quality_report(real, fake, *, floor_pair=None, k: int = 5, seed: int = 0) ->
     real, fake = as_features(real, "real"), as_features(fake, "generated")
     same_width(real, fake)
     frechet_floor = kernel_floor = neighbour_floor = None
-    caveats = ["Distances by different judges, or between sets of different sizes, cannot be compared."]
+    caveats = [*caveats, "Distances by different judges, or between sets of different sizes, cannot be compared."]
     if floor_pair is None:
         caveats.append("No floor was measured: give two sets of real features to see what real data shows.")
     else:
@@ -39,9 +43,18 @@ def quality_report(real, fake, *, floor_pair=None, k: int = 5, seed: int = 0) ->
             f"{min(len(real), len(fake)):,} items are few for {real.shape[1]:,} features: the Fréchet "
             "distance is dominated by its bias."
         )
-    findings = (
+    findings = [
         frechet_finding(real, fake, floor=frechet_floor, seed=seed),
         kernel_distance(real, fake, floor=kernel_floor, seed=seed),
         *neighbour_findings(real, fake, k=k, floor=neighbour_floor, seed=seed),
-    )
-    return Report("Quality of a generated set", findings, tuple(caveats))
+    ]
+    if probabilities is not None:
+        findings.append(class_score_finding(probabilities, real_probabilities, seed=seed))
+        caveats.append("The class score sees no real item: it knows neither copies nor what is missing inside a class.")
+    if train is not None:
+        from audits.privacy import nearest_copies, nearest_distance_ratio  # it builds on this package
+
+        train = as_features(train, "training", rows=50)
+        same_width(real, train)
+        findings += [nearest_copies(fake, train, real), nearest_distance_ratio(fake, train, real, seed=seed)]
+    return Report("Quality of a generated set", tuple(findings), tuple(caveats))

@@ -1,11 +1,11 @@
 """What goes wrong in a live training, told from samples and losses alone: the truth behind the data is not asked for.
 
 **Mode collapse.** Every generated item feeds the held-out real ones around it: its k nearest, or all that are less than
-twice as far as the nearest, so that a blurred item feeds all of the mode that it lies beside. A real item that receives
-under a fifth of what it should is starved, and the share of starved ones is what the generator misses: the counts of
-Richardson and Weiss (2018) without bins. Other real items of the same number give the floor. **Divergence.** Losses or
-items that are not finite, losses that grow without bound, items far outside of the data. **Posterior collapse.**
-Latents whose KL divergence to the prior is nothing (Bowman et al. 2016).
+twice as far as the nearest, so that a blurred item feeds all of the mode that it lies beside; an item out of reach of
+all of them feeds nothing. A real item that receives under a fifth of its part is starved, and the share of starved ones
+is what the generator misses: the counts of Richardson and Weiss (2018) without bins. Other real items of the same
+number give the floor. **Divergence.** Losses or items that are not finite, losses that grow without bound, items far
+outside of the data. **Posterior collapse.** Latents whose KL divergence to the prior is nothing (Bowman et al. 2016).
 
 One look proves little, so an alarm needs several in a row after a warm-up, and no hope of recovery before the end.
 """
@@ -20,8 +20,10 @@ KINDS = ("mode collapse", "divergence", "posterior collapse")
 ANCHORS = 500  # held-out real items that are fed
 NEIGHBOURS = 0.02  # of the anchors are fed by an item at least
 WIDER = 2.0  # times the distance to the nearest anchor, within which anchors are fed too
-STARVED = 0.2  # of what an anchor should receive
-MISSING = 0.08  # share of starved anchors above the floor from which modes count as lost
+REACH = 0.125  # of the data's radius (root mean square), or three times as far as real items are apart: out of reach
+FEEDING = 0.1  # share of items within reach, below which there is nothing that the generator does not miss
+STARVED = 0.2  # of an equal part of what is fed
+MISSING = 0.04  # share of starved anchors above the floor from which modes count as lost
 PATIENCE = 5  # looks in a row
 GROWTH = 30.0  # times the median size of the first looks
 LARGE = 10.0  # a loss below is never called large
@@ -66,6 +68,8 @@ class Watch:
         self.centre = real.mean(0)
         self.radius = float(np.sqrt(((real - self.centre) ** 2).sum(1)).max())
         self.k = max(3, round(NEIGHBOURS * half))
+        apart = np.sqrt(np.median(_squared(self.others, self.anchors).min(1)))
+        self.reach = max(REACH * float(np.sqrt(((real - self.centre) ** 2).sum(1).mean())), 3 * float(apart))
         self.floor = self.missing(self.others)
         self.alarms: dict[str, Alarm] = {}
         self.missed: list[tuple[int, float]] = []
@@ -76,10 +80,13 @@ class Watch:
     def missing(self, items: np.ndarray) -> float:
         """The share of anchors that `items` (m, w) starve; rows that are not finite feed nothing."""
         squared = _squared(items[np.isfinite(items).all(1)], self.anchors)
+        squared = squared[squared.min(1, initial=np.inf) <= self.reach**2]
+        if len(squared) < FEEDING * len(items):
+            return 1.0
         nearest = np.partition(squared, (0, self.k - 1), axis=1)
         fed = squared <= np.maximum(nearest[:, self.k - 1], WIDER**2 * nearest[:, 0])[:, None]
         received = (self.k / fed.sum(1)) @ fed
-        return float((received < STARVED * self.k * len(items) / len(self.anchors)).mean())
+        return float((received < STARVED * self.k * len(squared) / len(self.anchors)).mean())
 
     def look(self, step: int, items, *, losses: Mapping[str, float] | None = None, kl=None) -> list[Alarm]:
         """The alarms that this look raises, each kind once a run.

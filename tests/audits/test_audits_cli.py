@@ -131,6 +131,29 @@ def test_quality_writes_its_reports(folder, capsys):
     assert main([*arguments, "--seed", "-1"]) == 2
 
 
+def test_quality_takes_pictures_training_items_and_probabilities(folder, capsys):
+    rng = np.random.default_rng(1)
+    for name, count, bright in (("real", 60, 90), ("fake", 40, 200), ("train", 60, 90)):
+        (folder / name).mkdir()
+        for i in range(count):
+            pixels = rng.integers(bright - 40, bright + 40, (12, 12, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(folder / name / f"{i}.png")
+    for i in range(20):  # half of the generated pictures are training pictures
+        (folder / "fake" / f"{i}.png").write_bytes((folder / "train" / f"{i}.png").read_bytes())
+    np.save("p.npy", np.eye(4)[np.arange(40) % 4])
+    arguments = ["quality", "real", "fake", "--train", "train", "--probabilities", "p.npy", "--out", "report"]
+    assert main(arguments) == 0
+    report = Report.from_json((folder / "report" / "report.json").read_text())
+    assert report["copies of training items"].value == pytest.approx(0.5, abs=0.03)
+    assert report["class score"].value == pytest.approx(4)
+    assert any("thumbnails" in c for c in report.caveats)
+    assert "class score" in capsys.readouterr().out
+    assert main(["quality", "real", "fake", "--real-probabilities", "p.npy", "--out", "report"]) == 2
+    (folder / "empty").mkdir()
+    assert main(["quality", "real", "empty", "--out", "report"]) == 2
+    assert "no readable picture" in capsys.readouterr().err
+
+
 def test_verify_starts_quickly_as_a_module(folder):
     plain = str(folder / "plain.png")
     code = "import sys, audits.__main__ as m; m.main(['verify', sys.argv[1]]); "
