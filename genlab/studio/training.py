@@ -115,8 +115,8 @@ def start(key: object, settings: Mapping[str, Any], *, points: object = None, ar
     items, notes = training_data.given(wanted, points, archive)
     with here.lock:
         earlier = here.find(name)
-        if earlier is None and len(here.runs) >= MOST:
-            raise StudioError(f"{MOST} runs are kept here at the moment: try again in some minutes.")
+        if earlier is None and not here.has_room():
+            raise StudioError(f"{MOST} people train here at the moment: try again in a minute.")
         if earlier is not None:
             here.drop(earlier)
         folder.mkdir(parents=True, exist_ok=True)

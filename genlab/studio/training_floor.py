@@ -165,6 +165,15 @@ class Floor:
                 self.release(run)
             shutil.rmtree(run.folder, ignore_errors=True)
 
+    def has_room(self) -> bool:
+        """Whether another run can be kept; the one that was looked at longest ago makes room, unless somebody looks."""
+        with self.lock:
+            if len(self.runs) >= MOST:
+                oldest = min(self.runs.values(), key=lambda run: run.seen)
+                if time.monotonic() - oldest.seen > PARK:
+                    self.drop(oldest)
+            return len(self.runs) < MOST
+
     def place_of(self, run: Run) -> int:
         """Its place in the queue from 1; 0 where it does not wait."""
         with self.lock:

@@ -287,6 +287,20 @@ def test_twenty_visitors_get_a_place_each(floor, monkeypatch):
     assert len(floor.workers) == 2
 
 
+def test_when_all_places_are_taken_the_longest_unseen_run_goes(floor, monkeypatch):
+    monkeypatch.setattr(training_floor, "MOST", 2)
+    keys = [training.new_key() for _ in range(3)]
+    for key in keys[:2]:
+        training.start(key, QUICK)
+    with pytest.raises(StudioError, match="train here at the moment"):
+        training.start(keys[2], QUICK)
+    monkeypatch.setattr(training_floor, "PARK", 0.0)
+    training.state(keys[0])
+    training.start(keys[2], QUICK)
+    assert training.state(keys[1]) is None
+    assert training.state(keys[0]) is not None
+
+
 def test_who_has_had_a_turn_lets_others_on(floor, monkeypatch):
     monkeypatch.setattr(training_floor, "TURN", 0.5)
     keys = [training.new_key() for _ in range(3)]
