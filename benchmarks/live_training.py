@@ -206,6 +206,7 @@ def save(path: Path, found: dict) -> None:
 
 def machine() -> dict:
     """What it ran on."""
+    sys.path.insert(0, str(REPOSITORY))
     from genlab.device import describe
 
     return {"device": describe("cpu"), "cores": len(os.sched_getaffinity(0)), "load_average": os.getloadavg()[0]}

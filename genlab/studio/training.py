@@ -110,13 +110,13 @@ def start(key: object, settings: Mapping[str, Any], *, points: object = None, ar
         ValueError: one sentence about what was given and what is allowed.
     """
     wanted, here = check(settings), floor()
-    folder = here.root / checked(key)
+    name = checked(key)
+    folder = here.root / f"{name}-{secrets.token_hex(4)}"
     items, notes = training_data.given(wanted, points, archive)
     with here.lock:
-        earlier = here.find(folder.name)
-        if earlier is None and len(here.runs) >= MOST:
-            raise StudioError(f"{MOST} runs are kept here at the moment: try again in some minutes.")
-        name = folder.name
+        earlier = here.find(name)
+        if earlier is None and not here.has_room():
+            raise StudioError(f"{MOST} people train here at the moment: try again in a minute.")
         if earlier is not None:
             here.drop(earlier)
         folder.mkdir(parents=True, exist_ok=True)
@@ -275,7 +275,7 @@ def _state(run: Run) -> State:
     else:
         standing = "working" if worker is not None and not leaving else "parked"
     return State(
-        run.name, run.wanted, standing, place, _words(standing, place, trouble, lanes, run.wanted), tuple(lanes),
+        run.folder.name, run.wanted, standing, place, _words(standing, place, trouble, lanes, run.wanted), tuple(lanes),
         run.notes,
     )  # fmt: skip
 

@@ -67,7 +67,11 @@ class Worker:
 
 @dataclass(eq=False)
 class Run:
-    """A visitor's run: what is wanted, where it lies, and the last that was heard of it."""
+    """A visitor's run: what is wanted, where it lies, and the last that was heard of it.
+
+    `name` is the visitor's; the folder is this run's own, so that a process still busy with an earlier one meets
+    nothing of it.
+    """
 
     name: str
     folder: Path
@@ -119,10 +123,10 @@ class Floor:
         """A run by its name: one at hand, or one that an earlier program left in its folder."""
         with self.lock:
             if name not in self.runs:
-                found = left(self.root / name)
-                if found is None:
+                found = [run for folder in self.root.glob(f"{name}-*") if (run := left(folder))]
+                if not found:
                     return None
-                self.runs[name] = found
+                self.runs[name] = max(found, key=lambda run: (run.folder / "run.json").stat().st_mtime)
             return self.runs[name]
 
     def look(self, run: Run) -> None:
@@ -160,6 +164,15 @@ class Floor:
                 run.worker.tell(do="drop")
                 self.release(run)
             shutil.rmtree(run.folder, ignore_errors=True)
+
+    def has_room(self) -> bool:
+        """Whether another run can be kept; the one that was looked at longest ago makes room, unless somebody looks."""
+        with self.lock:
+            if len(self.runs) >= MOST:
+                oldest = min(self.runs.values(), key=lambda run: run.seen)
+                if time.monotonic() - oldest.seen > PARK:
+                    self.drop(oldest)
+            return len(self.runs) < MOST
 
     def place_of(self, run: Run) -> int:
         """Its place in the queue from 1; 0 where it does not wait."""
@@ -225,7 +238,7 @@ class Floor:
                 if run is not None and not self.closed.is_set():
                     self.lost(run)
                 return
-            if run is None or told.get("run") != run.name:
+            if run is None or told.get("run") != run.folder.name:
                 return
             if "failed" in told:
                 run.trouble = told["failed"] or "Training failed here, not by what you did: start it again."
@@ -279,7 +292,7 @@ class Floor:
             for folder in self.root.iterdir():
                 note = folder / "run.json"
                 age = time.time() - (note if note.exists() else folder).stat().st_mtime
-                if folder.name not in self.runs and age > EXPIRE:
+                if folder not in {run.folder for run in self.runs.values()} and age > EXPIRE:
                     shutil.rmtree(folder, ignore_errors=True)
             for worker in self.workers:
                 if worker.run is None and now - worker.free_since > IDLE:
@@ -305,7 +318,7 @@ def left(folder: Path) -> Run | None:
 
     try:
         told = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-        run = Run(folder.name, folder, check(told["wanted"]), told["wish"], tuple(told["notes"]))
+        run = Run(folder.name.partition("-")[0], folder, check(told["wanted"]), told["wish"], tuple(told["notes"]))
         run.trouble, lanes = told["trouble"], []
         for i, name in enumerate(run.wanted.lanes):
             note = folder / f"lane-{i}" / "lane.json"

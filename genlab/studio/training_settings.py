@@ -22,7 +22,7 @@ LOSSES: dict[str, tuple[str, dict[str, Any]]] = {  # of a GAN: what it is called
     "wasserstein-gp": ("Wasserstein, gradient penalty", {"loss": "wasserstein", "spectral": False}),
     "relativistic": (
         "Relativistic, R1 and R2",
-        {"loss": "relativistic", "spectral": False, "r1": 0.001, "r2": 0.001, "penalty_every": 4, "noise": 0.5},
+        {"loss": "relativistic", "spectral": False, "r1": 0.01, "r2": 0.01, "penalty_every": 4, "noise": 0.5},
     ),
 }
 NONE = "none"
@@ -166,5 +166,5 @@ def arguments(wanted: Wanted, lane: str, shape: tuple[int, ...]) -> dict[str, An
         made |= {"r1": wanted.penalty, "penalty_every": 1 if wanted.plane else 2}
         made |= {"r2": wanted.penalty} if lane == "relativistic" else {}
     if wanted.plane:
-        return made | {"width": 16}
+        return made | {"width": 16} | ({"depth": 0} if lane == "relativistic" else {})
     return made | {"width": 8, "depth": 0, "patch": 1 if shape[1] <= 32 else 2}

@@ -143,8 +143,9 @@ def _replay(key: str | None, back: object, seen: Seen | None) -> list:
         return [gr.skip(), gr.skip()]
     seen = seen or Seen()
     if back == NOW:
+        state = training.state(key)
         seen.stage = ()
-        return [seen, gr.skip()]
+        return [seen, gr.skip() if state is None else _stage(state, state.lanes, key)]
     state, lanes = training.frame(key, back / NOW if isinstance(back, int | float) else back)
     seen.stage = ("replay", back)
     return [seen, _stage(state, lanes, key)]
