@@ -28,6 +28,7 @@ from genlab.tabs import (
     detect,
     explore,
     generate,
+    measure,
     mitigate,
     names,
     theme,
@@ -62,6 +63,8 @@ def build() -> gr.Blocks:
             mitigate.build(demo)
         with gr.Tab("Detect") as detect_tab:
             detect.build(detect_tab)
+        with gr.Tab("Measure") as measure_tab:
+            measure.build(measure_tab)
         with gr.Tab("Verify"):
             verify.build(demo)
         with gr.Tab("Cards"):

@@ -98,7 +98,7 @@ def measure(name: str, *, count: int) -> Iterator[tuple[int, int, str] | Measure
     Raises:
         shelf.StudioError: no such generator, no judge for its data, or a count out of range.
     """
-    if not isinstance(count, int | float) or count != int(count or 0) or not FEWEST <= count <= MOST:
+    if not (isinstance(count, int | float) and FEWEST <= count <= MOST and count == int(count)):
         raise shelf.StudioError(f"The number of items is a whole one from {FEWEST} to {MOST:,}; {count} was given.")
     if name not in models():
         raise shelf.StudioError(f"Generators that can be measured here are {', '.join(models()) or 'none'}.")
