@@ -133,9 +133,9 @@ def our_neighbours(k: int, names: tuple[str, ...]) -> Callable:
 FOUR = ("precision", "recall", "density", "coverage")
 FIGURES: dict[str, tuple[Callable, Callable]] = {
     "Fréchet distance, torch-fidelity": (lambda a, b: {"distance": frechet_distance(a, b)}, peer_frechet),
+    "precision, recall, density and coverage, prdc": (our_neighbours(K, FOUR), peer_neighbours),
     "kernel distance, torch-fidelity": (lambda a, b: {"distance": polynomial_mmd(a, b)}, peer_kernel),
     "precision and recall, torch-fidelity": (our_neighbours(K_FIDELITY, FOUR[:2]), peer_precision),
-    "precision, recall, density and coverage, prdc": (our_neighbours(K, FOUR), peer_neighbours),
 }
 
 
@@ -173,7 +173,7 @@ def steps() -> dict[str, Callable[[], dict]]:
         return made[name]
 
     found = {}
-    for features in ("random, 256", "judge, 64", "random, 2048"):
+    for features in ("random, 2048", "random, 256", "judge, 64"):
         for figure, (ours, peer) in FIGURES.items():
             found[f"{figure}: {features}"] = lambda o=ours, p=peer, f=features: compared(o, p, *sets(f))
     found["class score, torch-fidelity: logits"] = lambda: compared(our_score, peer_score, *sets("logits"))
