@@ -38,8 +38,8 @@ WHY = {
     "coverage fall with the distances: soft edges move every item's features away from its own neighbourhood.",
     "a little noise": "Real items with noise that an eye hardly minds. The judge has never seen any, so all features "
     "move together, and metrics of features call many of the pictures strangers.",
-    "Gaussian mixture": "Draws from Gaussians, ten a class, in pixels: smooth ghosts of the right average. Many of them "
-    "lie among real items, while both distances and recall see that the real variety is not there.",
+    "Gaussian mixture": "Draws from Gaussians, ten a class, in pixels: smooth ghosts of the right average. Many "
+    "of them lie among real items, while both distances and recall see that the real variety is not there.",
     "half of the classes": "Real items of half of the classes. Precision cannot see it, since every item is real; "
     "recall, coverage, the class score and the distances can.",
     "copies of training items": "Training items as they are. Nothing better can be had by any metric that compares "
