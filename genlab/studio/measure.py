@@ -20,7 +20,6 @@ from audits.report import Finding
 from genlab.data import Data, load
 from genlab.metrics.baselines import baseline
 from genlab.studio import shelf
-from genlab.studio.evaluate import FIRST_SEED, chances, draw, features, judge_of, kind_of
 
 RESULTS = Path(__file__).resolve().parent.parent.parent / "benchmarks" / "results" / "measure.json"
 KEPT, FEWEST, MOST = 2_000, 100, 1_000  # items a set: of the figures in the file, and of those measured on request
@@ -73,7 +72,7 @@ class Measured:
 def models() -> list[str]:
     """Generators whose data has a judge on the shelf."""
     judges = set(shelf.names())
-    return [e.name for e in shelf.with_capability("generate") if f"judge-{kind_of(e.data)}" in judges]
+    return [e.name for e in shelf.with_capability("generate") if f"judge-{e.data.partition('-')[0]}" in judges]
 
 
 def kept(name: str) -> Measured | None:
@@ -124,6 +123,8 @@ class Bench:
     """Real items of one data set, and everything that a set of `count` items is measured against."""
 
     def __init__(self, data: str, count: int):
+        from genlab.studio.evaluate import chances, features, judge_of  # torch is needed from here on
+
         self.train, test = load(data), load(data, "test")
         self.count = min(count, len(test.items) // 4)
         order = np.random.default_rng(0).permutation(len(test.items))
@@ -143,6 +144,8 @@ class Bench:
 
     def figures(self, items: np.ndarray) -> tuple[Finding, ...]:
         """The figures of `METRICS` for items (count, c, h, w) in [0, 1]."""
+        from genlab.studio.evaluate import chances, features
+
         made = features(self.judge, items)
         found = [
             frechet_finding(self.real, made, floor=self.frechet),
@@ -165,6 +168,8 @@ def set_items(set_name: str, model: str | None, bench: Bench) -> np.ndarray:
     """The items (count, c, h, w), float32 in [0, 1], of one of `SETS`; `model` is needed for the model's own alone."""
     rng, n = np.random.default_rng(2), bench.count
     if set_name == MODEL:
+        from genlab.studio.evaluate import FIRST_SEED, draw
+
         return draw(shelf.model(model), n, seed=FIRST_SEED)[0]
     if set_name == FLOOR:
         return bench.others
