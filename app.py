@@ -30,6 +30,7 @@ from genlab.tabs import (
     detect,
     explore,
     generate,
+    measure,
     mitigate,
     names,
     pixels,
@@ -70,6 +71,8 @@ def build() -> gr.Blocks:
             detect.build(detect_tab)
         with gr.Tab("Train") as train_tab:
             train.build(train_tab)
+        with gr.Tab("Measure") as measure_tab:
+            measure.build(measure_tab)
         with gr.Tab("Verify") as verify_tab:
             verify.build(demo, verify_tab)
         with gr.Tab("Cards"):

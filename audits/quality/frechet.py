@@ -2,19 +2,24 @@
 
 d^2 = |m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2))   (Dowson & Landau 1982; FID of Heusel et al. 2017)
 
-With S = A^T A the last trace is the sum of the singular values of A1 A2^T: no square root of an eigenvalue
-that rounding made negative, so two equal sets are at distance zero to machine precision. A is the Cholesky
-factor, or comes from the eigenvectors where a covariance is singular.
+With S1 = L L^T (Cholesky) the last trace is that of (L^T S2 L)^(1/2), whose eigenvalues are real and positive. Where
+they are too near zero for that, it is the sum of the singular values of A1 A2^T, S = A^T A: no square root of an
+eigenvalue that rounding made negative, so two equal sets are at distance zero to machine precision.
 """
 
 from __future__ import annotations
 
 import numpy as np
 from scipy.linalg import svdvals
+from scipy.linalg.blas import dsyrk
+from scipy.linalg.lapack import dpotrf, dsygst
 from scipy.special import stdtrit
 
 from audits.quality.features import FeatureError, as_features, same_width
 from audits.report import Finding, against_floor, figure
+
+BLOCK = 1024  # rows that are centred at once
+EXACT = 1e-9  # relative error that rounding may leave in the trace before the slower way is taken
 
 
 def frechet_distance(a, b) -> float:
@@ -30,7 +35,9 @@ def frechet_distance(a, b) -> float:
 
 def gaussian_frechet(mean_a, covariance_a, mean_b, covariance_b) -> float:
     """The squared Fréchet distance between two Gaussians; means (w,), covariances (w, w)."""
-    return _apart((mean_a, _factor(covariance_a)), (mean_b, _factor(covariance_b)))
+    shift = mean_a - mean_b
+    value = shift @ shift + np.trace(covariance_a) + np.trace(covariance_b) - 2 * _cross(covariance_a, covariance_b)
+    return max(0.0, float(value))
 
 
 def frechet_finding(
@@ -56,13 +63,11 @@ def frechet_finding(
     whole_real, whole_fake = _summary(real - centre), _summary(fake - centre)
     variance = 0.0
     for moved, whole, other in ((real, whole_real, whole_fake), (fake, whole_fake, whole_real)):
-        mean, covariance = _moments(other)
-        fixed = mean, _factor(covariance)
+        fixed = _moments(other)
         left_out = []
         for block in np.array_split(rng.permutation(len(moved)), blocks):
             rest = [w - s for w, s in zip(whole, _summary(moved[block] - centre), strict=True)]
-            mean, covariance = _moments(rest)
-            left_out.append(_apart((mean, _factor(covariance)), fixed))
+            left_out.append(gaussian_frechet(*_moments(rest), *fixed))
         variance += (blocks - 1) * np.var(left_out)
     half = float(stdtrit(blocks - 1, (1 + level) / 2) * np.sqrt(variance))
     low, high = max(0.0, value - half), value + half
@@ -73,26 +78,38 @@ def frechet_finding(
     return Finding("Fréchet distance", value, low, high, n, "squared distance", floor, verdict, reading)
 
 
-def _apart(a, b) -> float:
-    """The distance between two Gaussians, each a mean (w,) and a factor A (w, w) of its covariance A^T A."""
-    (mean_a, factor_a), (mean_b, factor_b) = a, b
-    shift = mean_a - mean_b
-    cross = svdvals(factor_a @ factor_b.T, overwrite_a=True, check_finite=False).sum()
-    return max(0.0, float(shift @ shift + np.vdot(factor_a, factor_a) + np.vdot(factor_b, factor_b) - 2 * cross))
+def _cross(a: np.ndarray, b: np.ndarray) -> float:
+    """tr (a b)^(1/2), from the lower halves of two covariances; a feature that is constant in either adds nothing."""
+    alive = (np.diagonal(a) > 0) & (np.diagonal(b) > 0)
+    if not alive.all():
+        a, b = a[np.ix_(alive, alive)], b[np.ix_(alive, alive)]
+    if not a.size:
+        return 0.0
+    lower, failed = dpotrf(a, lower=1)
+    if not failed:
+        inner, _ = dsygst(b, lower, itype=2, lower=1)  # L^T b L, its lower half
+        values = np.linalg.eigvalsh(inner)
+        roots = np.sqrt(np.clip(values, 0.0, None))
+        if values[0] > 0 and np.finfo(np.float64).eps * values[-1] * (0.5 / roots).sum() < EXACT * roots.sum():
+            return float(roots.sum())
+    return float(svdvals(_factor(a) @ _factor(b).T, overwrite_a=True, check_finite=False).sum())
 
 
 def _covariance(x: np.ndarray) -> np.ndarray:
-    centred = x - x.mean(0)
-    return centred.T @ centred / (len(x) - 1)
+    """The lower half of the unbiased covariance (w, w), from centred blocks of rows; what is above it is no matter."""
+    mean, total = x.mean(0), np.zeros((x.shape[1], x.shape[1]), order="F")
+    room = np.empty((min(BLOCK, len(x)), x.shape[1]))
+    for start in range(0, len(x), BLOCK):
+        rows = x[start : start + BLOCK]
+        centred = np.subtract(rows, mean, out=room[: len(rows)])
+        total = dsyrk(1 / (len(x) - 1), centred.T, beta=1.0, c=total, lower=1, overwrite_c=1)
+    return total
 
 
 def _factor(covariance: np.ndarray) -> np.ndarray:
-    """A with A^T A = covariance; of two equal covariances the same A."""
-    try:
-        return np.linalg.cholesky(covariance).T
-    except np.linalg.LinAlgError:
-        values, vectors = np.linalg.eigh(covariance)
-        return np.sqrt(np.clip(values, 0.0, None))[:, None] * vectors.T
+    """A with A^T A = covariance, from its symmetric eigendecomposition, which reads the lower half."""
+    values, vectors = np.linalg.eigh(covariance)
+    return np.sqrt(np.clip(values, 0.0, None))[:, None] * vectors.T
 
 
 def _summary(x: np.ndarray) -> list:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from audits.privacy import nearest_copies, nearest_distance_ratio
-from audits.quality import class_shares, frechet_finding, kernel_distance, neighbour_findings, prdc
+from audits.quality import class_score_finding, class_shares, frechet_finding, kernel_distance, neighbour_findings, prdc
 from audits.report import Finding
 from genlab.data import Data, load
 from genlab.device import serving_device
@@ -141,6 +141,17 @@ def predictions(judge: nn.Module, found: np.ndarray) -> np.ndarray:
     return judge.head(torch.nn.functional.silu(torch.as_tensor(found).float().to(device))).argmax(1).cpu().numpy()
 
 
+def chances(judge: nn.Module, found: np.ndarray) -> np.ndarray:
+    """Class probabilities (n, classes) from a judge's features; of all combinations where it has several attributes."""
+    device = next(judge.parameters()).device
+    with torch.no_grad():
+        logits = judge.head(torch.nn.functional.silu(torch.as_tensor(found).float().to(device))).double().cpu()
+    whole = np.ones((len(found), 1))
+    for part in logits.split(list(judge.attributes.values()) or [logits.shape[1]], dim=1):
+        whole = (whole[:, :, None] * part.softmax(1).numpy()[:, None]).reshape(len(found), -1)
+    return whole
+
+
 def judge_figures(judge: nn.Module, data: str, *, quick: bool) -> Iterator[tuple[str, Figure | None]]:
     """Accuracy; unless quick, the floor and the trivial generators in this judge's distance."""
     if judge.attributes:
@@ -243,7 +254,8 @@ def generator_figures(model: nn.Module, data: str, *, quick: bool) -> Iterator[t
         told = predictions(judge, made)
         shares = class_shares(told, classes=list(test.names))
         yield "largest_share_deviation", from_finding(shares["largest deviation"])
-        yield "label_obeyed", share_figure(int((told == labels).sum()), count, "share of items read as asked")
+        own = float((predictions(judge, real) == test.labels).mean())  # what the judge reads of real items
+        yield "label_obeyed", share_figure(int((told == labels).sum()), count, "share of items read as asked", own)
     if judge.attributes:
         known = int(named(judge, items)["known"].sum())
         yield "known", share_figure(known, count, "share of items of the judge's kind")
@@ -255,6 +267,8 @@ def generator_figures(model: nn.Module, data: str, *, quick: bool) -> Iterator[t
     yield key, from_finding(whole)
     for finding in neighbour_findings(real, made, floor=prdc(real, own)):
         yield finding.name, from_finding(finding)
+    if not judge.attributes:
+        yield "class_score", from_finding(class_score_finding(chances(judge, made), chances(judge, real)))
     asked = None if model.classes else np.random.default_rng(0).permutation(train.labels)[:COUNT]
     mixture = features(judge, baseline("mixture", train, count=TAUGHT, labels=asked)[0][:COUNT])
     against = frechet_finding(real, mixture)
@@ -272,8 +286,14 @@ def generator_figures(model: nn.Module, data: str, *, quick: bool) -> Iterator[t
         right = accuracy_on_real(taught, told, test, device=serving_device())
         yield (
             "taught_by_samples",
-            share_figure(round(right * len(test)), len(test), "accuracy on real test items"),
+            share_figure(round(right * len(test)), len(test), "accuracy on real test items", taught_by_real(data)),
         )
+
+
+def taught_by_real(data: str) -> float | None:
+    """What as many real items teach the same classifier, as the judge's card states it; None where it does not."""
+    stated = shelf.config_of(f"judge-{kind_of(data)}").get("metrics", {}).get("taught_by_real")
+    return None if stated is None else stated["value"]
 
 
 def ratio_figure(value: Finding, against: Finding, floor: float) -> Figure:

@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
-from torch import nn
 
 from audits.privacy import copies_finding, copy_ratios
 from audits.quality import class_score_finding, frechet_finding, kernel_distance, neighbour_findings, prdc
@@ -22,7 +20,6 @@ from audits.report import Finding
 from genlab.data import Data, load
 from genlab.metrics.baselines import baseline
 from genlab.studio import shelf
-from genlab.studio.evaluate import FIRST_SEED, draw, features, judge_of, kind_of
 
 RESULTS = Path(__file__).resolve().parent.parent.parent / "benchmarks" / "results" / "measure.json"
 KEPT, FEWEST, MOST = 2_000, 100, 1_000  # items a set: of the figures in the file, and of those measured on request
@@ -36,12 +33,12 @@ WHY = {
     FLOOR: "Test items against other test items: no metric should see a difference, and what it shows is its floor.",
     "ten items repeated": "Ten real items over and over. Each of them looks real, which is all that precision asks; "
     "what is missing shows in recall, in coverage and in both distances.",
-    "slightly blurred": "Real items, each pixel averaged with its neighbours. Nobody is missing and the classes stay "
-    "readable, but the judge sees soft edges everywhere, and the distances count that like missing classes.",
+    "slightly blurred": "Real items, each pixel averaged with its neighbours. Nobody is missing, and yet recall and "
+    "coverage fall with the distances: soft edges move every item's features away from its own neighbourhood.",
     "a little noise": "Real items with noise that an eye hardly minds. The judge has never seen any, so all features "
-    "move together, and metrics of features call the pictures strangers.",
-    "Gaussian mixture": "Draws from Gaussians, ten a class, in pixels: smooth ghosts of the right average. A judge "
-    "that looks for edges and parts finds them missing; the spread of pixels alone would have passed.",
+    "move together, and metrics of features call many of the pictures strangers.",
+    "Gaussian mixture": "Draws from Gaussians, ten a class, in pixels: smooth ghosts of the right average. Many "
+    "of them lie among real items, while both distances and recall see that the real variety is not there.",
     "half of the classes": "Real items of half of the classes. Precision cannot see it, since every item is real; "
     "recall, coverage, the class score and the distances can.",
     "copies of training items": "Training items as they are. Nothing better can be had by any metric that compares "
@@ -75,7 +72,7 @@ class Measured:
 def models() -> list[str]:
     """Generators whose data has a judge on the shelf."""
     judges = set(shelf.names())
-    return [e.name for e in shelf.with_capability("generate") if f"judge-{kind_of(e.data)}" in judges]
+    return [e.name for e in shelf.with_capability("generate") if f"judge-{e.data.partition('-')[0]}" in judges]
 
 
 def kept(name: str) -> Measured | None:
@@ -98,7 +95,7 @@ def measure(name: str, *, count: int) -> Iterator[tuple[int, int, str] | Measure
     Raises:
         shelf.StudioError: no such generator, no judge for its data, or a count out of range.
     """
-    if not isinstance(count, int | float) or count != int(count or 0) or not FEWEST <= count <= MOST:
+    if not (isinstance(count, int | float) and FEWEST <= count <= MOST and count == int(count)):
         raise shelf.StudioError(f"The number of items is a whole one from {FEWEST} to {MOST:,}; {count} was given.")
     if name not in models():
         raise shelf.StudioError(f"Generators that can be measured here are {', '.join(models()) or 'none'}.")
@@ -126,6 +123,8 @@ class Bench:
     """Real items of one data set, and everything that a set of `count` items is measured against."""
 
     def __init__(self, data: str, count: int):
+        from genlab.studio.evaluate import chances, features, judge_of  # torch is needed from here on
+
         self.train, test = load(data), load(data, "test")
         self.count = min(count, len(test.items) // 4)
         order = np.random.default_rng(0).permutation(len(test.items))
@@ -145,6 +144,8 @@ class Bench:
 
     def figures(self, items: np.ndarray) -> tuple[Finding, ...]:
         """The figures of `METRICS` for items (count, c, h, w) in [0, 1]."""
+        from genlab.studio.evaluate import chances, features
+
         made = features(self.judge, items)
         found = [
             frechet_finding(self.real, made, floor=self.frechet),
@@ -154,15 +155,6 @@ class Bench:
             copies_finding(copy_ratios(flat(items), self.known), self.expected),
         ]
         return tuple(found)
-
-
-def chances(judge: nn.Module, found: np.ndarray) -> np.ndarray:
-    """Class probabilities (n, classes) from a judge's features; of all combinations where it has several attributes."""
-    logits = judge.head(torch.nn.functional.silu(torch.as_tensor(found).float())).double().detach()
-    whole = np.ones((len(found), 1))
-    for part in logits.split(list(judge.attributes.values()) or [logits.shape[1]], dim=1):
-        whole = (whole[:, :, None] * part.softmax(1).numpy()[:, None]).reshape(len(found), -1)
-    return whole
 
 
 def flat(items: np.ndarray) -> np.ndarray:
@@ -176,6 +168,8 @@ def set_items(set_name: str, model: str | None, bench: Bench) -> np.ndarray:
     """The items (count, c, h, w), float32 in [0, 1], of one of `SETS`; `model` is needed for the model's own alone."""
     rng, n = np.random.default_rng(2), bench.count
     if set_name == MODEL:
+        from genlab.studio.evaluate import FIRST_SEED, draw
+
         return draw(shelf.model(model), n, seed=FIRST_SEED)[0]
     if set_name == FLOOR:
         return bench.others

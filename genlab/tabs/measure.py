@@ -51,17 +51,20 @@ td.better { background: #d8f1e6; color: #0b4a34; }
 .dark & td.worse { background: #4d1a14; color: #ffd3cc; }
 .dark & td.better { background: #0d3a2b; color: #c4f2dd; }
 td b { display: inline-block; width: 1em; text-align: center; margin-right: 3px; }
-td.words, th.words { text-align: left; white-space: normal; min-width: 220px; }
+td.words { text-align: left; white-space: normal; min-width: 220px; }
+th.words { text-align: left; }
 tr.own > * { border-bottom: 2px solid var(--primary-700); }
 .dark & tr.own > * { border-bottom-color: var(--primary-300); }
 .sets { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(330px, 100%), 1fr)); gap: 12px;
-  margin-top: 14px; }
+  margin: 14px 0; align-items: start; }
 article { border: 1px solid var(--border-color-primary); border-radius: 12px; padding: 12px; min-width: 0;
   background: var(--background-fill-primary); }
 h3 { margin: 0 0 4px; font-size: 1.02rem; font-weight: 650; }
 p { margin: 4px 0 0; font-size: .9rem; }
 summary { cursor: pointer; margin-top: 8px; font-size: .88rem; font-weight: 600; }
 details .scroll { margin-top: 6px; }
+article th, article td { padding: 6px 8px; }
+article td small { display: block; color: var(--body-text-color-subdued); font-size: .76rem; }
 """
 
 
@@ -175,9 +178,14 @@ def _short(metric: str) -> str:
 def _cell(finding: Finding | None) -> str:
     if finding is None:
         return "<td>–</td>"
+    return f'<td class="{finding.verdict.replace(" ", "-")}">{_marked(finding)}</td>'
+
+
+def _marked(finding: Finding) -> str:
+    """The value with its mark, which a screen reader reads as words."""
     said = SAID.get(finding.verdict, "")
-    mark = f'<b role="img" aria-label="{said}">{MARKS.get(finding.verdict, "")}</b>'
-    return f'<td class="{finding.verdict.replace(" ", "-")}" title="{said}">{mark}{_number(finding.value)}</td>'
+    mark = f'<b role="img" aria-label="{said}" title="{said}">{MARKS.get(finding.verdict, "")}</b>'
+    return f"{mark}{_number(finding.value)}"
 
 
 def _number(value: float) -> str:
@@ -188,9 +196,8 @@ def card(measured: studio.Measured, row: studio.Row) -> str:
     """One set: why it is there, who is content and who objects, and its figures with intervals, folded away."""
     name = measured.model if row.name == studio.MODEL else row.name
     lines = "".join(
-        f'<tr><th scope="row">{html.escape(_short(f.name))}</th><td>{_number(f.value)}</td>'
-        f"<td>{_number(f.low)} to {_number(f.high)}</td><td>{figure(f.floor)}</td>"
-        f'<td class="words">{html.escape(SAID.get(f.verdict, ""))}</td></tr>'
+        f'<tr><th scope="row">{html.escape(_short(f.name))}</th>'
+        f"<td>{_marked(f)}<small>{_number(f.low)} to {_number(f.high)}</small></td><td>{_number(f.floor)}</td></tr>"
         for f in row.findings
     )
     title = html.escape(name[:1].upper() + name[1:] if row.name != studio.MODEL else name)
@@ -198,9 +205,8 @@ def card(measured: studio.Measured, row: studio.Row) -> str:
         f"<article><h3>{title}</h3><p>{html.escape(row.why)}</p><p>{html.escape(split(row))}</p>"
         f'<details><summary>Figures and intervals</summary><div class="scroll" tabindex="0" role="region" '
         f'aria-label="Figures of {title}"><table><thead><tr><th scope="col" class="words">Metric</th>'
-        '<th scope="col">Value</th><th scope="col">95 % interval</th><th scope="col">Floor</th>'
-        f'<th scope="col" class="words">Verdict</th></tr></thead><tbody>{lines}</tbody></table></div></details>'
-        "</article>"
+        '<th scope="col">Value, 95 % interval</th><th scope="col">Floor</th></tr></thead>'
+        f"<tbody>{lines}</tbody></table></div></details></article>"
     )
 
 
