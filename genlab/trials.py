@@ -67,10 +67,10 @@ TRIALS: dict[str, Recipe] = {
             "free_bits": 0.1,
             "priors": ["flow"],
         },
-        steps=3000,
+        steps=20000,
         batch=64,
         lr=2e-3,
-        prior=Stage(steps=2500, batch=256, lr=1e-3),
+        prior=Stage(steps=12000, batch=512, lr=1e-3),
     ),
     "dcgan-stacked-digits": Recipe(
         "gan",
