@@ -27,7 +27,7 @@ TOY_GAN = Recipe(
 
 TRIALS: dict[str, Recipe] = {
     "gan-ring": TOY_GAN,
-    "gan-grid": replace(TOY_GAN, data="grid", model=TOY_GAN.model | {"noise_until": 1.0}, steps=4500),
+    "gan-grid": replace(TOY_GAN, data="grid"),
     "judge-emoji": Recipe(
         "judge",
         "emoji",
