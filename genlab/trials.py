@@ -27,7 +27,7 @@ TOY_GAN = Recipe(
 
 TRIALS: dict[str, Recipe] = {
     "gan-ring": TOY_GAN,
-    "gan-grid": replace(TOY_GAN, data="grid"),
+    "gan-grid": replace(TOY_GAN, data="grid", batch=512),
     "judge-emoji": Recipe(
         "judge",
         "emoji",
@@ -67,10 +67,10 @@ TRIALS: dict[str, Recipe] = {
             "free_bits": 0.1,
             "priors": ["flow"],
         },
-        steps=3000,
+        steps=20000,
         batch=64,
         lr=2e-3,
-        prior=Stage(steps=2500, batch=256, lr=1e-3),
+        prior=Stage(steps=12000, batch=512, lr=1e-3),
     ),
     "dcgan-stacked-digits": Recipe(
         "gan",

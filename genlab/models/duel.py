@@ -46,7 +46,7 @@ LOSSES: dict[str, tuple[Callable, Callable]] = {
 BLUR = 0.3  # of a rehearsal, in units of [-1, 1]: details below it are not worth a nat
 REHEARSAL_LR = 1e-3
 ENCODER_SEED = 67280421310721  # PyTorch's own default: any fixed one would do
-NOISE_END, NOISE_FALL = 0.75, 0.02  # noise is down to this share of what it began with when it ends, at this fraction
+NOISE_FALL = 0.02  # share of what it began with that noise is down to when it ends
 HEAD_START = 0.02  # share of the run in which only the critic learns, after a rehearsal
 
 
@@ -78,7 +78,7 @@ class Duel:
         if self.gan.classes:  # neighbours of one class let `minibatch_deviation` see how varied a class is
             order = batch.labels.argsort()
             items, labels = items[order], batch.labels[order]
-        self.noise = noise_at(fraction, self.gan.noise)
+        self.noise = noise_at(fraction, self.gan.noise, self.gan.noise_until)
         self.stiffness = max(self.noise / self.gan.noise, NOISE_FALL) if self.gan.noise else 1.0
         if fraction < self.gan.rehearsal:
             return self.rehearse(items, labels)
@@ -200,9 +200,9 @@ class Duel:
             self.together.load_state_dict(state["together"])
 
 
-def noise_at(fraction: float, first: float) -> float:
+def noise_at(fraction: float, first: float, until: float) -> float:
     """Deviation of the noise on what the critic sees: it falls by the same factor every step, and ends at last."""
-    return first * NOISE_FALL ** (fraction / NOISE_END) if fraction < NOISE_END else 0.0
+    return first * NOISE_FALL ** (fraction / until) if fraction < until else 0.0
 
 
 def share_right(objective: str, real: Tensor, fake: Tensor) -> Tensor:

@@ -63,6 +63,7 @@ class GAN(nn.Module):
         augment: pixels by which real and generated pictures alike are shifted before the critic (Zhao et al. 2020).
         noise: deviation, at the start of the run, of noise on real and generated items alike before the critic
             (Arjovsky and Bottou 2017); it falls and is gone before the end: first where, then how exactly.
+        noise_until: share of the run after which there is none.
         critic_steps: steps of the critic for one of the generator.
         critic_rate: learning rate of the critic over the generator's (Heusel et al. 2017).
     """
@@ -94,6 +95,7 @@ class GAN(nn.Module):
         augment: int = 0,
         rehearsal: float = 0.0,
         noise: float = 0.0,
+        noise_until: float = 0.75,
         critic_steps: int = 1,
         critic_rate: float = 2.0,
     ):
@@ -102,6 +104,8 @@ class GAN(nn.Module):
             raise ValueError(f"Losses are {', '.join(LOSSES)}; {loss!r} was given.")
         if not 0 <= rehearsal <= 0.9:
             raise ValueError(f"The rehearsal is a share of the run from 0 to 0.9; {rehearsal} was given.")
+        if not 0 < noise_until <= 1:
+            raise ValueError(f"Noise ends at a share of the run above 0 and up to 1; {noise_until} was given.")
         if clip and spectral:
             raise ValueError("Clipped weights and spectral norm are two bounds of one thing: give spectral=False.")
         if auxiliary and not classes:
@@ -110,7 +114,7 @@ class GAN(nn.Module):
         self.objective, self.r1, self.gradient_penalty = loss, r1, gradient_penalty
         self.penalty_every, self.auxiliary, self.augment = penalty_every, auxiliary, augment
         self.critic_steps, self.critic_rate, self.rehearsal, self.clip = critic_steps, critic_rate, rehearsal, clip
-        self.r2, self.noise = r2, noise
+        self.r2, self.noise, self.noise_until = r2, noise, noise_until
         self.points, self.growing, self.stages = len(shape) == 1, growing, stages
         if self.points:
             if classes or augment or rehearsal or palette or detail or growing or patch != 1:

@@ -8,7 +8,7 @@ from torch.nn.functional import softplus
 
 from genlab.models import build
 from genlab.models.contract import Batch
-from genlab.models.duel import LOSSES, NOISE_END, NOISE_FALL, gradient_norm, noise_at, share_right
+from genlab.models.duel import LOSSES, NOISE_FALL, gradient_norm, noise_at, share_right
 from genlab.seeds import Seeds
 
 
@@ -92,11 +92,12 @@ def test_the_second_penalty_stands_at_generated_items():
 
 
 def test_noise_falls_by_equal_factors_and_ends():
-    half = NOISE_END / 2
-    assert noise_at(0.0, 0.5) == 0.5
-    assert noise_at(half, 0.5) == pytest.approx(0.5 * NOISE_FALL**0.5)
-    assert noise_at(NOISE_END, 0.5) == noise_at(0.99, 0.5) == 0
-    assert noise_at(0.1, 0.0) == 0
+    assert noise_at(0.0, 0.5, 0.8) == 0.5
+    assert noise_at(0.4, 0.5, 0.8) == pytest.approx(0.5 * NOISE_FALL**0.5)
+    assert noise_at(0.8, 0.5, 0.8) == noise_at(0.99, 0.5, 0.8) == 0
+    assert noise_at(0.1, 0.0, 0.8) == 0
+    with pytest.raises(ValueError, match="Noise ends"):
+        points(noise_until=0.0)
 
 
 def test_noise_is_on_what_the_critic_sees_while_it_lasts():
