@@ -59,7 +59,7 @@ tr.own > * { border-bottom: 2px solid var(--primary-700); }
   margin: 14px 0; align-items: start; }
 article { border: 1px solid var(--border-color-primary); border-radius: 12px; padding: 12px; min-width: 0;
   background: var(--background-fill-primary); }
-h3 { margin: 0 0 4px; font-size: 1.02rem; font-weight: 650; }
+h2 { margin: 0 0 4px; font-size: 1.02rem; font-weight: 650; }
 p { margin: 4px 0 0; font-size: .9rem; }
 summary { cursor: pointer; margin-top: 8px; font-size: .88rem; font-weight: 600; }
 details .scroll { margin-top: 6px; }
@@ -202,7 +202,7 @@ def card(measured: studio.Measured, row: studio.Row) -> str:
     )
     title = html.escape(name[:1].upper() + name[1:] if row.name != studio.MODEL else name)
     return (
-        f"<article><h3>{title}</h3><p>{html.escape(row.why)}</p><p>{html.escape(split(row))}</p>"
+        f"<article><h2>{title}</h2><p>{html.escape(row.why)}</p><p>{html.escape(split(row))}</p>"
         f'<details><summary>Figures and intervals</summary><div class="scroll" tabindex="0" role="region" '
         f'aria-label="Figures of {title}"><table><thead><tr><th scope="col" class="words">Metric</th>'
         '<th scope="col">Value, 95 % interval</th><th scope="col">Floor</th></tr></thead>'

@@ -40,7 +40,12 @@ def opened(chromium, app, mode="light"):
 
 
 def tab(page, name: str) -> None:
-    page.get_by_role("tab", name=name).click()
+    """Open a tab; on a narrow screen the last ones are in a menu."""
+    if page.get_by_role("tab", name=name).count():
+        page.get_by_role("tab", name=name).click()
+    else:
+        page.get_by_role("button", name="More tabs").click()
+        page.locator(".overflow-dropdown").get_by_role("button", name=name).click()
     if name == "Explore":
         page.wait_for_selector("#map .pad")
         page.wait_for_selector("#decoded img")

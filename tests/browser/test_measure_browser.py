@@ -4,7 +4,7 @@ import json
 
 import pytest
 from small_models import RunningApp, build_shelf
-from test_app_browser import AXE, MODES, opened
+from test_app_browser import AXE, MODES, opened, tab
 
 pytestmark = pytest.mark.browser
 
@@ -22,7 +22,7 @@ def judged_app(tmp_path_factory):
 
 
 def measured(page) -> None:
-    page.get_by_role("tab", name="Measure").click()
+    tab(page, "Measure")
     page.wait_for_function("document.querySelector('#measure-shown').innerText.includes('Measure now')")
     page.get_by_label("Items a set, if measured now").first.fill("100")
     page.get_by_role("button", name="Measure now").click()
