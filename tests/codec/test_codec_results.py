@@ -40,3 +40,18 @@ def test_the_readme_quotes_the_figures():
         f"{weights['bits per pixel over 60,000 items']:.2f}",
     ]
     assert [number for number in quoted if number not in part] == []
+
+
+def test_the_exact_likelihood_is_coded_at_its_length_and_quoted():
+    found = FOUND["pixelcnn-fashion"]
+    assert found["one archive, all headers counted"] < OURS
+    assert 0 <= found["archive over likelihood"] <= 0.001
+    assert len(found["round trip"]) == 8
+    assert all(found["round trip"].values())
+    text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    part = text.partition("## Compression that brings")[2].partition("\n## ")[0]
+    quoted = [f"{found['one archive, all headers counted']:.3f}", f"{found['one picture alone, coded']:.2f}"]
+    quoted += [f"{100 * found['archive over likelihood']:.2f} %"]
+    quoted += [f"{found['weights, bits per pixel over 1,000 items']:.1f}"]
+    quoted += [f"{found['weights, bits per pixel over 60,000 items']:.2f}"]
+    assert [number for number in quoted if number not in part] == []
