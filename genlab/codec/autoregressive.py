@@ -45,7 +45,7 @@ class Coder:
             raise ValueError(f"Pictures of uint8 (n, {', '.join(map(str, self.shape))}) are needed, not {items.shape}.")
         coder = constriction.stream.queue.RangeEncoder()
         for lane in np.split(items, range(LANE, len(items), LANE)):
-            flat = in_order(torch.from_numpy(lane).double() / 255)
+            flat = in_order(torch.tensor(lane).double() / 255)
             for place, chances in self._chances(flat, progress):
                 coder.encode(flat[:, place].numpy().astype(np.int32), _levels, chances)
         return coder.get_compressed().astype("<u4").tobytes()
@@ -74,7 +74,7 @@ class Coder:
 
     def costs(self, item: np.ndarray) -> np.ndarray:
         """Bits of every pixel (h, w) of one picture uint8 (c, h, w), its channels together."""
-        flat = in_order(torch.from_numpy(item[None]).double() / 255)
+        flat = in_order(torch.tensor(item[None]).double() / 255)
         bits = [-np.log2(max(chances[0, flat[0, place]], 2.0**-24)) for place, chances in self._chances(flat, None)]
         channels, height, width = self.shape
         return np.reshape(bits, (height, width, channels)).sum(2)

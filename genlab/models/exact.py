@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 WEIGHTS, GRID = 2.0**14, 2.0**12  # steps a unit of a layer's weights, and of what comes out of it
+MOST = 1152  # products in a sum
 LARGEST, CEILING = 8.0, 128.0  # of a weight, and of what comes out
 GAINS = 2.0**16  # steps a unit of gains: coarse enough that no machine's exp() rounds to another one
 
@@ -20,10 +21,18 @@ class Exact(nn.Module):
 
     Inputs are below 128 in steps of 2**-15 (a slope of 1/8 takes three bits), weights below 8 in steps of 2**-14: a sum
     of 1,152 products stays below 2**50 steps, and float64 holds 2**53.
+
+    Raises:
+        ValueError: the layer sums more products than that.
     """
 
     def __init__(self, layer: nn.Conv2d | nn.Linear):
         super().__init__()
+        if layer.weight[0].numel() > MOST:
+            raise ValueError(
+                f"A layer in whole numbers sums {MOST:,} products at most; this one sums {layer.weight[0].numel():,}: "
+                "make the network narrower."
+            )
         self.weight = ((layer.weight.detach().double() * WEIGHTS).round() / WEIGHTS).clamp(-LARGEST, LARGEST)
         self.bias = to_grid(layer.bias.detach().double())
         self.padding = getattr(layer, "padding", None)

@@ -8,7 +8,7 @@ the picture's size. Pictures whose contrast was stretched use some levels and sk
 which levels the picture has used so far.
 
 Values are drawn, and coded, in whole-number arithmetic (`genlab/models/exact.py`): an item is the same to the bit
-whatever its neighbours, the number of threads, or the machine.
+whatever its neighbours or the number of threads, and built to be so on any machine.
 """
 
 import functools

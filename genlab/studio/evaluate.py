@@ -32,7 +32,6 @@ COUNT, FEW = 10_000, 2_000  # items of a full and of a quick measurement
 TAUGHT = 20_000  # items that the classifier of `accuracy_on_real` learns from
 DRAWS = 16  # of the importance-weighted bound
 FIRST_SEED = 1_000_000  # evaluation draws from here on, away from the seeds that visitors try first
-PARTS = ("naming", "likelihood", "codes", "samples", "files")
 Figure = dict[str, Any]
 
 
@@ -45,7 +44,7 @@ def evaluate(
 
     Args:
         quick: only figures that do not depend on the number of items, on fewer of them.
-        only: one of `PARTS`, for a model whose other figures take long.
+        only: "naming", "likelihood", "codes", "samples" or "files" alone, for a model whose other figures take long.
         progress: told the name of each figure as it is begun.
 
     Raises:

@@ -17,7 +17,6 @@ SOURCES = {"A real example": "example", "Draw": "drawing", "Your picture": "uplo
 OPTIONS = {"concurrency_id": HEAVY, "concurrency_limit": AT_ONCE, "preprocess": False, "api_visibility": "private"}
 LIVE = OPTIONS | {"trigger_mode": "always_last", "show_progress": "hidden"}
 QUIET = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
-ANY = "Any class"
 INTRO = (
     "These models draw a picture one grey value at a time, in reading order, each with chances that depend on all that "
     "was drawn before. That makes the probability of a picture exact, and half a picture a question they can answer."
@@ -31,7 +30,7 @@ def build(tab: gr.Tab) -> None:
     with gr.Row(elem_classes="result-first"):
         with gr.Column(scale=4, min_width=300):
             model = gr.Dropdown([], label="Model", filterable=False, elem_id="pixels-model")
-            label = gr.Dropdown([ANY], value=ANY, label="Class", filterable=False, elem_id="pixels-label")
+            label = gr.Dropdown([], label="Class", filterable=False, elem_id="pixels-label")
             with gr.Row(elem_classes="tight"):
                 seed = gr.Number(0, label="Seed", precision=0, min_width=110, elem_id="pixels-seed")
                 warmth = gr.Slider(0.3, 1.5, value=1, step=0.05, label="Temperature", min_width=160)
@@ -118,11 +117,13 @@ def _arrive(seen: bool) -> list:
 
 
 def _labels(model: str):
-    return gr.update(choices=[ANY, *shelf.entry(model).classes], value=ANY)
+    """The model's classes, the first one chosen; nothing where it has none."""
+    classes = list(shelf.entry(model).classes)
+    return gr.update(choices=classes, value=classes[0] if classes else None, visible=bool(classes))
 
 
-def _appear(model: str, label: str, seed: object, warmth: object) -> list:
-    named = "" if label == ANY else label
+def _appear(model: str, label: str | None, seed: object, warmth: object) -> list:
+    named = label or ""
     made = studio_appear.appear(model, label=named, seed=seed, knobs={"temperature": warmth})
     asked = f'"{model}", {json.dumps(named)}, {json.dumps(seed)}, {json.dumps(warmth)}'
     return [

@@ -74,7 +74,7 @@ def build(tab: gr.Tab) -> None:
                     gr.LinePlot(x="step", y="value", color="series", label=name, show_label=False, title=name,
                                 height=270, min_width=250,
                                 x_title="step", y_title=" ", color_title=" ", tooltip="axis", buttons=[],
-                                visible=name in PLOTS[:4], y_lim=charts.RANGES.get(name), elem_classes="train-plot")
+                                visible=False, y_lim=charts.RANGES.get(name), elem_classes="train-plot")
                     for name in PLOTS
                 ]  # fmt: skip
             gr.Markdown(

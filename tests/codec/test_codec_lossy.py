@@ -124,6 +124,13 @@ def test_a_layer_is_exact_whatever_the_order_of_its_sums():
     assert torch.equal(torch.nn.functional.linear(x, exact.weight), sums)
 
 
+def test_a_layer_whose_sums_could_round_is_refused():
+    from genlab.models.exact import Exact
+
+    with pytest.raises(ValueError, match="sums 1,153"):
+        Exact(torch.nn.Linear(1153, 3))
+
+
 @pytest.mark.parametrize("blocks", [(1, 1), (1, 2), (2, 1)])
 def test_the_transforms_see_no_farther_than_sight(blocks):
     """So that tiles with that much around them show no seam: a change beyond it changes nothing."""
