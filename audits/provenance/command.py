@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib.util
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from audits.provenance.claim import Claim
@@ -65,9 +67,9 @@ def _seal(arguments) -> int:
     sealed = seal(media, media_type, claim, key=key)
     if not arguments.out.parent.is_dir():
         raise ValueError(f"{arguments.out}: there is no such folder.")
-    ledger = Ledger(ledger_url(os.environ))
     payload = pixel_marks.payload_of(claim) if arguments.mark else None
-    ledger.append([entry_of(sealed, thumbnail=False, payload=payload)])  # anybody's file: no picture of it is kept
+    with Ledger(ledger_url(os.environ)) as ledger:
+        ledger.append([entry_of(sealed, thumbnail=False, payload=payload)])  # anybody's file: no picture of it is kept
     if sealed.sidecar is not None:
         beside(arguments.out).write_bytes(sealed.sidecar)
     arguments.out.write_bytes(sealed.media)
@@ -103,8 +105,8 @@ def _verify(arguments) -> int:
         print(f"python -m audits: {arguments.file}: {error.strerror or error}.", file=sys.stderr)
         return EXIT["unreadable"]
     key, old = _key(arguments, make=False), old_keys(os.environ)
-    known, detectors = _known_ledger(), _detectors(key, old)
-    found = examine(media, key=key, old=old, sidecar=sidecar, ledger=known, detectors=detectors)
+    with _known_ledger() as known:
+        found = examine(media, key=key, old=old, sidecar=sidecar, ledger=known, detectors=_detectors(key, old))
     print(found.verdict.to_json() if arguments.json else spoken(found), end="" if arguments.json else "\n")
     return EXIT[found.verdict.verdict]
 
@@ -120,13 +122,18 @@ def _detectors(key: Key | None, old: tuple[Key, ...]) -> list:
 
 
 def _ledger(arguments) -> int:
-    ledger = _known_ledger()
+    with _known_ledger() as ledger:
+        return _checked(ledger, arguments.link)
+
+
+def _checked(ledger, link: str | None) -> int:
+    """Check the chain of the ledger, if there is one, and say what was found."""
     if isinstance(ledger, LedgerProblem):
         raise ledger
     if ledger is None:
         print("There is no ledger here: nothing was sealed yet.")
         return EXIT["no evidence"]
-    checked = ledger.check(arguments.link)
+    checked = ledger.check(link)
     if checked.broken is not None:
         print(f"{ledger.where}: entry {checked.broken} is not what was written; the {checked.entries:,} before it are.")
         return EXIT["altered"]
@@ -148,14 +155,18 @@ def _certificate(arguments) -> int:
     return 0
 
 
-def _known_ledger():
-    """The ledger, why it cannot be opened, or None where none was begun: looking begins none."""
+@contextlib.contextmanager
+def _known_ledger() -> Iterator:
+    """The ledger, why it cannot be opened, or None where none was begun: looking begins none. Closed at the end."""
     from audits.provenance.ledger import Ledger, exists, ledger_url
 
     try:
-        return Ledger(ledger_url(os.environ)) if exists(os.environ) else None
+        ledger = Ledger(ledger_url(os.environ)) if exists(os.environ) else None
     except LedgerProblem as problem:
-        return problem
+        yield problem
+        return
+    with contextlib.nullcontext() if ledger is None else ledger:
+        yield ledger
 
 
 def _key(arguments, *, make: bool) -> Key | None:

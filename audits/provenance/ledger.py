@@ -77,10 +77,24 @@ class Ledger:
             why = " ".join(str(error).split())[:120]
             raise LedgerProblem(f"{VARIABLE} holds no SQLAlchemy URL that works here: {why}.") from error
         self._entries = database.table()
-        with self._told():
-            if not database.ready(self.engine):
-                with self._writing() as connection:  # of two processes that come at once, one waits for the other
-                    database.begin(connection)
+        try:
+            with self._told():
+                if not database.ready(self.engine):
+                    with self._writing() as connection:  # of two processes that come at once, one waits for the other
+                        database.begin(connection)
+        except LedgerProblem:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Let go of the file: what was written is in it then, and nothing is written to it later."""
+        self.engine.dispose()
+
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.close()
 
     @property
     def where(self) -> str:
