@@ -22,6 +22,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import numpy as np
 from serving import machine
 
+from genlab.metrics.modes import ModeCoverage, kl_to, mode_coverage
+
 RESULTS = Path(__file__).resolve().parent / "results" / "gans.json"
 SECTIONS = ("toys", "stacked", "emoji")
 SEEDS, POINTS = 10, 20_000
@@ -30,35 +32,18 @@ DIGITS = "judge-digits"
 SAMPLES = 26_000
 EMOJI, EMOJI_JUDGE = ("progan-emoji", "dcgan-emoji"), "judge-emoji"
 DRAWN, OPINIONS = 3_000, 1_000  # drawings of each generator, and those of them that the second network sees
-WITHIN = 3.0  # deviations
 
 
-def coverage(points: np.ndarray, centres: np.ndarray, deviation: float) -> dict:
-    """Modes found, share of points within three deviations of one, KL to equal shares, least and greatest spread.
-
-    A mode's spread is the root mean squared distance of its own points to their mean, those beyond the three deviations
-    left out, over what the true Gaussian shows after the same cut.
-    """
-    from scipy.stats import chi2
-
-    distances = np.linalg.norm(points[:, None] - centres, axis=2)
-    nearest, k = distances.argmin(1), len(centres)
-    good = distances.min(1) <= WITHIN * deviation
-    shares = np.bincount(nearest[good], minlength=k) / max(good.sum(), 1)
-    expected = deviation * (2 * chi2.cdf(WITHIN**2, 4) / chi2.cdf(WITHIN**2, 2)) ** 0.5
-    spreads = []
-    for mode in range(k):
-        own = points[good & (nearest == mode)]
-        squares = ((own - own.mean(0)) ** 2).sum() / (len(own) - 1) if len(own) > 2 else 0.0
-        spreads.append(squares**0.5 / expected)
-    some = shares[shares > 0]
+def told(seen: ModeCoverage) -> dict:
+    """What the file of results keeps of it."""
+    spreads = np.nan_to_num(seen.spreads)  # a mode without points has none
     return {
-        "modes": int((shares > 0).sum()),
-        "of": k,
-        "high_quality": round(float(good.mean()), 4),
-        "kl": round(float((some * np.log(some * k)).sum()), 4),
-        "least_spread": round(min(spreads), 3),
-        "greatest_spread": round(max(spreads), 3),
+        "modes": seen.found,
+        "of": seen.modes,
+        "high_quality": round(seen.high_quality, 4),
+        "kl": round(seen.divergence, 4),
+        "least_spread": round(float(spreads.min()), 3),
+        "greatest_spread": round(float(spreads.max()), 3),
     }
 
 
@@ -81,7 +66,8 @@ def toy(name: str, seed: int) -> dict:
         pass
     seconds = time.process_time() - started
     points = model.sample(Seeds.count_from(1_000_000, POINTS)).numpy()
-    return coverage(points, modes.centres, modes.deviation) | {"cpu_seconds": round(seconds, 1), "steps": recipe.steps}
+    seen = mode_coverage(points, modes.centres, modes.deviation)
+    return told(seen) | {"cpu_seconds": round(seconds, 1), "steps": recipe.steps}
 
 
 def trained(name: str, work: Path):
@@ -102,14 +88,12 @@ def kinds(counts: np.ndarray) -> dict:
     """Kinds found, and the KL divergence of their shares to equal ones and to those of the training digits."""
     from genlab.data import stacked_digits
 
-    shares = counts / counts.sum()
-    some = shares > 0
-
-    def divergence(truth) -> float:
-        return round(float((shares[some] * np.log(shares[some] / truth[some])).sum()), 4)
-
-    equal = np.full(stacked_digits.KINDS, 1 / stacked_digits.KINDS)
-    return {"kinds": int(some.sum()), "kl": divergence(equal), "kl_to_data": divergence(stacked_digits.shares())}
+    shares, equal = counts / counts.sum(), np.full(stacked_digits.KINDS, 1 / stacked_digits.KINDS)
+    return {
+        "kinds": int((counts > 0).sum()),
+        "kl": round(kl_to(shares, equal), 4),
+        "kl_to_data": round(kl_to(shares, stacked_digits.shares()), 4),
+    }
 
 
 def named(judge, images) -> np.ndarray:
