@@ -198,7 +198,7 @@ def train_model(arguments: argparse.Namespace) -> int:
             recipe, steps=arguments.steps, prior=recipe.prior and replace(recipe.prior, steps=arguments.steps)
         )
     wanted = checkpoint.plain(recipe)
-    if (folder / checkpoint.WEIGHTS).exists() and checkpoint.read(folder)["recipe"] == wanted:
+    if (folder / "config.json").exists() and checkpoint.read(folder)["recipe"] == wanted:
         print(f"{folder} holds this model already: remove the folder to train it again.")
     else:
         claim_folder(folder, wanted)
@@ -208,7 +208,8 @@ def train_model(arguments: argparse.Namespace) -> int:
     if arguments.publish:
         target = recipes.home_of(name) or shelf.folder() / name
         target.mkdir(parents=True, exist_ok=True)
-        for file in (checkpoint.WEIGHTS, "config.json"):
+        for file in checkpoint.files_of(folder):
+            (target / file).parent.mkdir(exist_ok=True)
             shutil.move(folder / file, target / file)
         measured = "evaluate --publish measures it, card --write describes it"
         if name in recipes.MARKS:

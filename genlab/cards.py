@@ -51,6 +51,7 @@ HEADLINES = (
     "fashion_fid",
     "fashion_fid_unguided",
     "fashion_fid_over_mixture",
+    "fashion_fid_unguided_over_mixture",
     "portraits_fid",
     "portraits_fid_over_mixture",
     "accuracy_tone",
@@ -183,7 +184,7 @@ def check(name: str, shelf: Path = checkpoint.SHELF) -> list[str]:
     for picture in PICTURES:
         if not (folder / picture).is_file():
             faults.append(f"{name}: {picture}, which the card shows, is missing.")
-    weights = folder / checkpoint.WEIGHTS
+    weights = folder / checkpoint.weights_of(config["recipe"]["family"])[1]
     if not weights.is_file() or hashlib.sha256(weights.read_bytes()).hexdigest() != config["weights_sha256"]:
         faults.append(f"{name}: the weights are not those of config.json: measure them and write the card again.")
     if card != expected:
@@ -229,7 +230,7 @@ def details(config: dict[str, Any]) -> str:
         theory,
         "",
         f"- Developed by the GenLab contributors; licence of the weights: {LICENCE}.",
-        f"- Parameters: {config['parameters']:,}. Weights: `{checkpoint.WEIGHTS}`, "
+        f"- Parameters: {config['parameters']:,}. Weights: `{checkpoint.weights_of(config['recipe']['family'])[1]}`, "
         f"sha256 `{config['weights_sha256']}`.",
         f"- Made with {versions}.",
     ]

@@ -13,7 +13,7 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import nn
 
-from genlab.models import build
+from genlab.models import FAMILIES, build
 
 SHELF = Path(__file__).resolve().parent.parent / "model_cards"
 WEIGHTS = "model.safetensors"
@@ -64,17 +64,21 @@ def save(
 ) -> dict[str, Any]:
     """Write weights and `config.json`; figures of earlier weights are dropped. Returns the config.
 
-    Parts that only training needs, which a class names in `SCAFFOLD`, are left out.
+    Parts that only training needs, which a class names in `SCAFFOLD`, are left out. A model around another library's
+    network keeps that library's layout: see `weights_of`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     buffers = {key for key, _ in model.named_buffers()}
     left_out = tuple(f"{part}." for part in getattr(model, "SCAFFOLD", ()))
+    prefix, file = weights_of(type(model))
     tensors = {}
     for key, value in model.state_dict().items():
         if key.startswith(left_out):
             continue
         keep = not value.is_floating_point() or (key in buffers and value.numel() <= SMALL)
-        tensors[key] = (value if keep else value.to(torch.bfloat16)).detach().cpu().contiguous().clone()
+        tensors[key.removeprefix(prefix)] = (
+            (value if keep else value.to(torch.bfloat16)).detach().cpu().contiguous().clone()
+        )
     raw = save_tensors(tensors, metadata={"format": "pt"})
     config = {
         "name": name,
@@ -85,7 +89,9 @@ def save(
         "trained_on": trained_on,
         "versions": versions(),
     }
-    write(folder / WEIGHTS, raw)
+    for place, text in (model.library_files() if prefix else {}).items():
+        write(folder / place, text.encode())
+    write(folder / file, raw)
     write_config(folder, config)
     return config
 
@@ -96,8 +102,28 @@ def write_config(folder: Path, config: dict[str, Any]) -> None:
     write(folder / "config.json", text.encode())
 
 
+def weights_of(family: str | type[nn.Module] | None) -> tuple[str, str]:
+    """What the tensors' names begin with in the model but not in the file, and where in a folder the file lies.
+
+    A class whose network another library can open names both in `WEIGHTS` and has `library_files`, the descriptions
+    which that library asks for; every other one is kept whole in `model.safetensors`.
+    """
+    kind = family if isinstance(family, type) else FAMILIES.get(str(family))
+    part, file = getattr(kind, "WEIGHTS", ("", WEIGHTS))
+    return part and f"{part}.", file
+
+
+def files_of(folder: Path) -> list[str]:
+    """The files that `save` wrote into a folder, `config.json` last."""
+    _, file = weights_of(read(folder)["recipe"]["family"])
+    described = [path for path in sorted(folder.rglob("*.json")) if path.name != "recipe.json"]
+    beside = [str(path.relative_to(folder)) for path in described if path != folder / "config.json"]
+    return [file, *beside, "config.json"]
+
+
 def write(path: Path, raw: bytes) -> None:
     """Replace a file as a whole or not at all."""
+    path.parent.mkdir(exist_ok=True)
     partial = path.with_name(path.name + ".partial")
     partial.write_bytes(raw)
     os.replace(partial, path)
@@ -110,9 +136,11 @@ def load(folder: Path, device: str | torch.device = "cpu") -> nn.Module:
         CheckpointError: a file is missing, or the weights are not those that `config.json` describes.
     """
     config = read(folder)
-    path = folder / WEIGHTS
+    recipe = config["recipe"]
+    prefix, file = weights_of(recipe.get("family") if isinstance(recipe, dict) else None)
+    path = folder / file
     if not path.is_file() or path.stat().st_size > LARGEST:
-        raise CheckpointError(f"{config['name']}: {WEIGHTS} is missing or too large; get the folder again.")
+        raise CheckpointError(f"{config['name']}: {file} is missing or too large; get the folder again.")
     raw = path.read_bytes()
     if hashlib.sha256(raw).hexdigest() != config["weights_sha256"]:
         raise CheckpointError(
@@ -125,7 +153,8 @@ def load(folder: Path, device: str | torch.device = "cpu") -> nn.Module:
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise CheckpointError(f"{config['name']}: the recipe builds no model ({error}).") from None
     try:
-        model.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in load_tensors(raw).items()})
+        tensors = {prefix + key: value for key, value in load_tensors(raw).items()}
+        model.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in tensors.items()})
     except (RuntimeError, SafetensorError) as error:
         reason = str(error).strip().splitlines()[-1].strip()
         raise CheckpointError(f"{config['name']}: the weights do not fit the model ({reason}).") from None

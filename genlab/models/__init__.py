@@ -5,6 +5,7 @@ from typing import Any
 from torch import nn
 
 from genlab.models.autoencoder import AE
+from genlab.models.diffusion import Diffusion
 from genlab.models.gan import GAN
 from genlab.models.item_codec import ItemCodec
 from genlab.models.judge import Judge
@@ -22,6 +23,7 @@ FAMILIES: dict[str, type[nn.Module]] = {
     "item-codec": ItemCodec,
     "pixelcnn": PixelCNN,
     "pixelrnn": PixelRNN,
+    "diffusion": Diffusion,
 }
 
 

@@ -133,8 +133,22 @@ class Stepwise(Protocol):
 
 
 @runtime_checkable
+class Denoiser(Protocol):
+    """Draws new items by taking noise away, and shows what it makes out after each step; the last are `sample`'s."""
+
+    shape: tuple[int, ...]
+    classes: int
+    Knobs: type
+
+    def denoised(self, seeds: Seeds, labels: Labels | None = None, knobs: Any = None) -> Iterator[Images]: ...
+
+
+@runtime_checkable
 class Completer(Protocol):
-    """Draws what is missing of pictures, where `missing`, bool (n, h, w), says so; the rest stays as it is."""
+    """Draws what is missing of pictures, where `missing`, bool (n, h, w), says so; the rest stays as it is.
+
+    Labels of None tell the model no class.
+    """
 
     shape: tuple[int, ...]
     classes: int
@@ -153,6 +167,7 @@ CAPABILITIES = {
     "compress": Codec,
     "compress-items": ItemsCodec,
     "watch": Stepwise,
+    "denoise": Denoiser,
     "complete": Completer,
 }
 

@@ -1,4 +1,4 @@
-"""Half an item, and several ways in which a model goes on: those below a cut are drawn from the very distribution."""
+"""Half an item, and several ways in which a model goes on; some of them are drawn from its very distribution."""
 
 import hashlib
 from collections.abc import Mapping
@@ -125,7 +125,8 @@ def complete(
         for one, claim in zip(drawn, claims, strict=True)
     ]
     first_sealed, *rest = mark_all(made)
-    return Completed(first_sealed, tuple(rest), exact, EXACT if exact else APPROXIMATE)
+    sentence = EXACT if exact else APPROXIMATE if "watch" in known.capabilities else REPLACED
+    return Completed(first_sealed, tuple(rest), exact, sentence)
 
 
 EXACT = (
@@ -135,6 +136,12 @@ EXACT = (
 APPROXIMATE = (
     "Approximate: the model draws in reading order and cannot look ahead, so what was kept further down does not speak "
     "up; seams on the lower and right edges show it."
+)
+
+
+REPLACED = (
+    "Approximate: the model takes noise away all over the picture, and at every step what was kept is put back with "
+    "its share of noise; it never learnt to be given a part."
 )
 
 
@@ -162,4 +169,4 @@ def _drawn(
     labels = None if label is None else torch.full((count,), label, device=device)
     seeds = Seeds.count_from(seed, count, device)
     made = model.complete(images, mask, seeds, labels, check_knobs(model.Knobs, knobs))
-    return pictures.to_bytes(made), in_reading_order(mask[:1])
+    return pictures.to_bytes(made), hasattr(model, "trace") and in_reading_order(mask[:1])

@@ -272,6 +272,11 @@ def generator_figures(model: nn.Module, data: str, *, quick: bool) -> Iterator[t
     mixture = features(judge, baseline("mixture", train, count=TAUGHT, labels=asked)[0][:COUNT])
     against = frechet_finding(real, mixture)
     yield f"{key}_over_mixture", ratio_figure(whole, against, floor / against.value)
+    if hasattr(model, "denoised") and model.classes:
+        yield f"{key}_unguided", None
+        plain = frechet_finding(real, features(judge, draw(model, COUNT, guidance=1.0)[0]), floor=floor)
+        yield f"{key}_unguided", from_finding(plain)
+        yield f"{key}_unguided_over_mixture", ratio_figure(plain, against, floor / against.value)
     if hasattr(model, "draw_codes"):
         yield from prior_figures(model, judge, real, data, floor=floor)
     yield "nearest_distance_ratio", None

@@ -1,4 +1,4 @@
-"""Named endpoints of models that draw value by value: how an item appears, and how half of one may go on."""
+"""Named endpoints of models that draw bit by bit: how an item appears, and how half of one may go on."""
 
 from typing import Any
 
@@ -12,18 +12,19 @@ from genlab.tabs.files import stored, uploaded_path
 
 
 def appear(model: str, label: str, seed: int, temperature: float) -> tuple[str, str, dict[str, Any]]:
-    """Draw one item value by value and get it with an animation of how it appeared.
+    """Draw one item value by value, or out of noise, and get it with an animation of how it appeared.
 
     Args:
-        model: a model that can be watched, such as a PixelCNN.
+        model: a model that can be watched: a PixelCNN, a PixelRNN or a diffusion model.
         label: a class by name or number; empty for the first.
         seed: whole number from 0; the same seed gives the same pixels.
-        temperature: 0.3 to 1.5; 1 draws from the model itself.
+        temperature: 0.3 to 1.5; 1 draws from the model itself (diffusion models have none and ignore it).
 
     Returns:
         The item as a signed PNG, the animation as a signed GIF, and the item's claim.
     """
-    made = studio_appear.appear(model, label=label, seed=seed, knobs={"temperature": temperature})
+    knobs = {"temperature": temperature} if studio_appear.takes_temperature(model) else {}
+    made = studio_appear.appear(model, label=label, seed=seed, knobs=knobs)
     return stored(made.item, f"{model}-{seed}"), stored(made.animation, f"{model}-appears"), made.item.claim.as_dict()
 
 

@@ -1,4 +1,4 @@
-"""Pixels: watch a picture being drawn value by value, and let a model go on with half of one."""
+"""Pixels: watch a picture being drawn value by value or out of noise, and let a model go on with half of one."""
 
 import html
 import json
@@ -18,8 +18,9 @@ OPTIONS = {"concurrency_id": HEAVY, "concurrency_limit": AT_ONCE, "preprocess": 
 LIVE = OPTIONS | {"trigger_mode": "always_last", "show_progress": "hidden"}
 QUIET = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
 INTRO = (
-    "These models draw a picture one grey value at a time, in reading order, each with chances that depend on all that "
-    "was drawn before. That makes the probability of a picture exact, and half a picture a question they can answer."
+    "A PixelCNN draws one grey value at a time, in reading order, each with chances that depend on all that was drawn "
+    "before: the probability of a picture is exact, and half a picture a question it can answer. A diffusion model "
+    "starts from noise and takes some of it away everywhere, step by step."
 )
 
 
@@ -42,7 +43,7 @@ def build(tab: gr.Tab) -> None:
         with gr.Column(scale=7, min_width=320, elem_classes="result"), gr.Row():
             film = gr.Image(
                 label="As it appears", height=300, interactive=False, image_mode=None, buttons=["download"],
-                alt_text="An animation of the picture being drawn, row by row", elem_classes="pixels",
+                alt_text="An animation of the picture coming about", elem_classes="pixels",
                 elem_id="pixels-film", min_width=200,
             )  # fmt: skip
             item = gr.Image(
@@ -92,7 +93,7 @@ def build(tab: gr.Tab) -> None:
         guarded(_complete), given, made, show_progress="hidden", **OPTIONS
     )  # fmt: skip
     go.click(guarded(_appear), asked, film_out, show_progress="minimal", **OPTIONS)
-    model.input(guarded(_labels), model, label, preprocess=False, **QUIET)
+    model.input(guarded(_chosen), model, [label, warmth], preprocess=False, **QUIET)
     source.input(guarded(_fields), source, [number, another, board, upload], preprocess=False, **QUIET)
     gr.on(
         [again.click, number.submit, upload.upload, region.input, kept.release], guarded(_complete), given, made, **LIVE
@@ -107,9 +108,9 @@ def build(tab: gr.Tab) -> None:
 def _arrive(seen: bool) -> list:
     if seen:
         return [gr.skip()] * 4
-    watched, completed = ([e.name for e in shelf.with_capability(capability)] for capability in ("watch", "complete"))
+    watched, completed = studio_appear.models(), [e.name for e in shelf.with_capability("complete")]
     if not watched or not completed:
-        raise shelf.StudioError("No model on this shelf draws value by value.")
+        raise shelf.StudioError("No model on this shelf draws value by value or out of noise.")
     return [
         True, gr.update(choices=watched, value=watched[0]), _labels(watched[0]),
         gr.update(choices=completed, value=completed[0]),
@@ -122,9 +123,14 @@ def _labels(model: str):
     return gr.update(choices=classes, value=classes[0] if classes else None, visible=bool(classes))
 
 
+def _chosen(model: str) -> list:
+    return [_labels(model), gr.update(visible=studio_appear.takes_temperature(model))]
+
+
 def _appear(model: str, label: str | None, seed: object, warmth: object) -> list:
     named = label or ""
-    made = studio_appear.appear(model, label=named, seed=seed, knobs={"temperature": warmth})
+    knobs = {"temperature": warmth} if studio_appear.takes_temperature(model) else {}
+    made = studio_appear.appear(model, label=named, seed=seed, knobs=knobs)
     asked = f'"{model}", {json.dumps(named)}, {json.dumps(seed)}, {json.dumps(warmth)}'
     return [
         stored(made.animation, f"{model}-{seed}-appears"), stored(made.item, f"{model}-{seed}"),

@@ -81,6 +81,8 @@ def test_the_endpoints_give_sealed_files_and_sentences(app):
     item, film, claim = call("appear", "pixelcnn-small", "bag", 3, 1.0)
     assert read_claim(call.fetch(item)).as_dict() == claim
     assert read_claim(call.fetch(film)).action == "appear"
+    _, film, claim = call("appear", "ddpm-small", "bag", 3, 1.0)
+    assert (claim["model"], "temperature" in claim["knobs"]) == ("ddpm-small", False)
     files, told = call("complete", "pixelcnn-small", "example", 4, None, "below a row", 0.5, 2, 3)
     assert len(files) == 3
     assert told["exact"]

@@ -99,6 +99,11 @@ VARIANTS = {
     ),
     "pixelrnn": ("pixelrnn", {"shape": SHAPE, "classes": 3, "width": 8, "layers": 2, "reach": 2}),
     "pixelrnn unconditional": ("pixelrnn", {"shape": (1, 6, 8), "width": 8, "layers": 1, "reach": 1}),
+    "diffusion": ("diffusion", {"shape": SHAPE, "classes": 3, "widths": (8, 16)}),
+    "diffusion colour": (
+        "diffusion", {"shape": (3, 8, 8), "widths": (8, 16), "patch": 1, "attention": False, "blocks": 2},
+    ),
+    "diffusion flow": ("diffusion", {"shape": SHAPE, "classes": 3, "process": "flow", "widths": (8, 16)}),
 }  # fmt: skip
 DECLARED = {
     "vae": ("generate", "autoencode", "likelihood"),
@@ -109,4 +114,5 @@ DECLARED = {
     "item-codec": ("compress-items",),
     "pixelcnn": ("generate", "likelihood", "watch", "complete"),
     "pixelrnn": ("generate", "likelihood", "watch"),
+    "diffusion": ("generate", "denoise", "complete"),
 }

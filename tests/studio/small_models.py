@@ -26,6 +26,7 @@ MODELS = {
 
 PIXELS = {
     "gan-small": MODELS["gan-small"],
+    "ddpm-small": ("diffusion", {"classes": 10, "widths": (8, 16)}),
     "pixelcnn-small": ("pixelcnn", {"classes": 10, "width": 16, "depth": 1, "reach": 2}),
     "pixelrnn-small": ("pixelrnn", {"classes": 10, "width": 8, "layers": 1, "reach": 1}),
 }

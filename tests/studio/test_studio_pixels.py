@@ -43,6 +43,29 @@ def test_the_finished_item_is_the_one_that_generate_gives():
     assert np.abs(last.astype(int) - first).max() > 60
 
 
+def test_a_diffusion_model_appears_out_of_noise_and_ends_with_its_item():
+    made = appear.appear("ddpm-small", label="bag", seed=5, knobs={"steps": 6})
+    alone = generate.generate("ddpm-small", label="bag", seed=5, count=1, knobs={"steps": 6}).pictures[0]
+    assert made.item.media == alone.media
+    claim = read_claim(made.animation.media)
+    assert (claim.action, claim.knobs["steps"]) == ("appear", 6)
+    with Image.open(io.BytesIO(made.animation.media)) as film:
+        film.seek(film.n_frames - 1)
+        last = np.asarray(film.convert("L")).astype(int)
+    assert np.abs(last - np.asarray(Image.open(io.BytesIO(made.item.media)).convert("L")).astype(int)).max() <= 24
+    assert appear.takes_temperature("pixelcnn-small")
+    assert not appear.takes_temperature("ddpm-small")
+    assert appear.models() == ["pixelcnn-small", "pixelrnn-small", "ddpm-small"]
+
+
+def test_a_completion_by_diffusion_says_that_it_is_approximate(item):
+    made = complete.complete("ddpm-small", item, "here", kept=0.5, count=1)
+    assert not made.exact
+    assert "takes noise away" in made.sentence
+    pixels = np.asarray(Image.open(io.BytesIO(made.items[0].media)).convert("L"))[4::8, 4::8].astype(int)
+    assert np.abs(pixels[:14] - item[0, :14]).max() <= 12
+
+
 def test_what_was_kept_is_kept_and_the_claim_says_what_was_done(item):
     made = complete.complete("pixelcnn-small", item, "example 3, coat", kept=0.5, seed=7, count=3)
     assert made.exact

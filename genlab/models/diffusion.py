@@ -1,0 +1,342 @@
+"""Diffusion: a network that takes noise out of a picture, called again and again until noise alone has become one.
+
+A picture x is drowned in noise, z_t = a_t x + s_t e with e ~ N(0, 1), until nothing of it is left, and a U-Net learns
+to undo that at every level t. In the noise process of Ho, Jain and Abbeel (2020) a_t^2 + s_t^2 = 1 and the network says
+v = a_t e - s_t x (Salimans and Ho 2022, appendix D); in flow matching (Lipman et al. 2023; Liu, Gong and Liu 2023)
+a_t = 1 - t, s_t = t and it tells e - x, the direction of a straight line.
+
+The network is diffusers' `UNet2DModel` and the solvers are diffusers' schedulers; the folder of a trained model opens
+with their `from_pretrained`. A class is told to the network, and now and then hidden while it learns, so that guidance
+(Ho and Salimans 2022) can push away from "any picture" towards "one of this class". With `patch` > 1 the network sees
+pictures whose neighbouring pixels are stacked into channels, which makes a step several times cheaper.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from genlab.device import autocast
+from genlab.models.contract import Batch, Images, Labels, check_labels, knob
+from genlab.models.layers import MICRO_BATCH, Descent, pad_rows
+from genlab.seeds import Seeds
+
+PROCESSES = ("noise", "flow")
+LEVELS = 1000  # noise levels that the network is trained on
+SOLVERS = ("second order", "first order", "fresh noise")
+HEAD = 64  # channels of an attention head: many small ones are slow on a CPU
+CLIPPED = -5.1  # least log signal-to-noise ratio that the second-order solver starts from (the schedule's end is -inf)
+
+
+@dataclass(frozen=True)
+class Knobs:
+    """What a visitor may turn when drawing."""
+
+    steps: float = knob(10, 1, 100, help="Steps from noise to picture: more follow the path better and take longer.")
+    guidance: float = knob(1.0, 0.0, 10.0, help="Push towards the class: 1 draws from the model itself, 0 ignores the "
+                           "class, much makes pictures typical and alike.")  # fmt: skip
+    solver: str = knob("second order", choices=SOLVERS, help="How a step is taken: along a curve, along a straight "
+                       "line, or with fresh noise after each.")  # fmt: skip
+
+
+class Diffusion(nn.Module):
+    """A U-Net that denoises, and what turns it into a sampler.
+
+    Args:
+        shape: (channels, height, width), each side a multiple of patch x 2^(levels - 1).
+        classes: number of classes (0: unconditional).
+        process: "noise" or "flow".
+        widths: channels of each level of the U-Net; each level halves the sides. Multiples of 8.
+        blocks: residual blocks a level.
+        attention: whether the lowest level attends.
+        patch: pixels a side that are stacked into channels.
+        hidden: share of training items whose class is hidden.
+        guidance: that the knob starts with.
+    """
+
+    Knobs = Knobs
+    WEIGHTS = ("unet", "unet/diffusion_pytorch_model.safetensors")  # what diffusers reads, and where
+
+    def __init__(
+        self,
+        shape: tuple[int, int, int] = (1, 28, 28),
+        classes: int = 0,
+        process: str = "noise",
+        widths: tuple[int, ...] = (48, 64),
+        blocks: int = 1,
+        attention: bool = True,
+        patch: int = 2,
+        hidden: float = 0.1,
+        guidance: float = 1.0,
+    ):
+        super().__init__()
+        from diffusers import UNet2DModel
+        from diffusers.models.attention_processor import Attention, AttnProcessor
+
+        channels, height, width = shape
+        if process not in PROCESSES:
+            raise ValueError(f"Processes are {', '.join(PROCESSES)}; {process!r} was given.")
+        least = patch * 2 ** (len(widths) - 1)
+        if height % least or width % least or any(w % 8 for w in widths):
+            raise ValueError(
+                f"Sides are multiples of {least} with patches of {patch} and {len(widths)} levels, and widths of 8; "
+                f"{height} x {width} and {', '.join(map(str, widths))} were given."
+            )
+        self.shape, self.classes, self.process = tuple(shape), classes, process
+        self.patch, self.hidden, self.guidance = patch, hidden, guidance
+        down, up = ["DownBlock2D"] * len(widths), ["UpBlock2D"] * len(widths)
+        if attention:
+            down[-1], up[0] = "AttnDownBlock2D", "AttnUpBlock2D"
+        self.unet = UNet2DModel(
+            sample_size=(height // patch, width // patch),
+            in_channels=channels * patch**2,
+            out_channels=channels * patch**2,
+            block_out_channels=tuple(widths),
+            layers_per_block=blocks,
+            down_block_types=tuple(down),
+            up_block_types=tuple(up),
+            norm_num_groups=8,
+            attention_head_dim=min(HEAD, widths[-1]),
+            add_attention=attention,
+            resnet_time_scale_shift="scale_shift",
+            num_class_embeds=classes + 1 if classes else None,  # the last: any class
+        )
+        for module in self.unet.modules():  # plain products: on few places the fused kernel's gradient is slower
+            if isinstance(module, Attention):
+                module.set_processor(AttnProcessor())
+        with torch.no_grad():  # a network that starts as silence
+            nn.init.zeros_(self.unet.conv_out.weight)
+            nn.init.zeros_(self.unet.conv_out.bias)
+        kept = noise_scheduler().alphas_cumprod if process == "noise" else (1 - torch.arange(LEVELS) / LEVELS) ** 2
+        self.register_buffer("signal", kept.sqrt().float(), persistent=False)  # a_t
+        lost = (1 - kept).sqrt() if process == "noise" else torch.arange(LEVELS) / LEVELS
+        self.register_buffer("noise", lost.float(), persistent=False)  # s_t
+
+    def default_knobs(self) -> Knobs:
+        """The knobs as they stand when nobody turns them."""
+        return Knobs(guidance=self.guidance if self.classes else 1.0)
+
+    @property
+    def idle_knobs(self) -> tuple[str, ...]:
+        """Knobs that change nothing in this model."""
+        return () if self.classes else ("guidance",)
+
+    # ---- learning
+
+    def trainer(self, lr: float) -> Descent:
+        return Descent(self, self.loss, lr=lr, clip=1.0)
+
+    def loss(self, batch: Batch, fraction: float) -> tuple[Tensor, dict[str, Tensor]]:
+        """Mean squared error of what the network tells, at noise levels spread evenly over the batch."""
+        x = self.folded(batch.items)
+        n, device = len(x), x.device
+        level = (torch.rand(1, device=device) + torch.arange(n, device=device) / n) % 1  # spread evenly
+        e, labels = torch.randn_like(x), None
+        if self.classes:
+            labels = torch.where(torch.rand(n, device=device) < self.hidden, self.classes, batch.labels)
+        if self.process == "noise":
+            t = (level * LEVELS).long()
+            a, s = (values[t].view(-1, 1, 1, 1) for values in (self.signal, self.noise))
+            target = a * e - s * x
+        else:
+            s = torch.sigmoid(torch.special.ndtri(level.clamp(1e-4, 1 - 1e-4))).view(-1, 1, 1, 1)
+            a, t, target = 1 - s, s.flatten() * LEVELS, e - x
+        with autocast(device):
+            told = self.unet(a * x + s * e, t, class_labels=labels).sample
+        loss = F.mse_loss(told.float(), target)
+        return loss, {"error": loss.detach()}
+
+    # ---- pictures as the network sees them
+
+    def folded(self, images: Images) -> Tensor:
+        """Pictures in [0, 1] as (n, c patch^2, h / patch, w / patch) in [-1, 1]."""
+        return F.pixel_unshuffle(images * 2 - 1, self.patch)
+
+    def unfolded(self, x: Tensor) -> Images:
+        """Undoes `folded`; values outside are clipped."""
+        return (F.pixel_shuffle(x.float(), self.patch) / 2 + 0.5).clamp(0, 1)
+
+    # ---- drawing
+
+    def sample(self, seeds: Seeds, labels: Labels | None = None, knobs: Knobs | None = None) -> Images:
+        """Pictures (n, c, h, w) of the asked-for classes."""
+        last = None
+        for last in self.denoised(seeds, labels, knobs):  # noqa: B007
+            pass
+        return last
+
+    def denoised(self, seeds: Seeds, labels: Labels | None = None, knobs: Knobs | None = None) -> Iterator[Images]:
+        """After each step, the pictures as the network makes them out through the noise; the last are `sample`'s."""
+        return self.walk(seeds, check_labels(labels, seeds, self.classes), knobs)
+
+    def complete(
+        self, images: Images, missing: Tensor, seeds: Seeds, labels: Labels | None = None, knobs: Knobs | None = None
+    ) -> Images:
+        """The pictures with their missing places drawn: at every level the rest is given, with its share of noise.
+
+        The network never learnt to be given a part, so this is approximate (the replacement method of Song et al. 2021,
+        appendix I.2).
+
+        Args:
+            missing: bool (n, h, w).
+            labels: None tells the model no class.
+        """
+        if labels is not None:
+            labels = check_labels(labels, seeds, self.classes)
+        elif self.classes:
+            labels = torch.full((len(seeds),), self.classes, device=seeds.device)
+        holes = missing[:, None].expand(images.shape)
+        kept = torch.where(holes, torch.nan, images)
+        for last in self.walk(seeds, labels, knobs, kept):  # noqa: B007
+            pass
+        return torch.where(holes, last, images)
+
+    @torch.no_grad()
+    def walk(
+        self, seeds: Seeds, labels: Labels | None, knobs: Knobs | None, kept: Images | None = None
+    ) -> Iterator[Images]:
+        """`denoised` with labels that are in order; pictures whose known pixels are given stay there as they are."""
+        knobs = knobs or self.default_knobs()
+        steps, size = int(knobs.steps), self.folded(torch.zeros(1, *self.shape)).shape[1:]
+        z = seeds.randn(*size)
+        if not len(seeds):
+            yield z.new_zeros(0, *self.shape)
+            return
+        given = [[None] * len(z) if x is None else x.split(MICRO_BATCH) for x in (labels, kept)]
+        parts = [Path(self, *rows, knobs, steps) for rows in zip(z.split(MICRO_BATCH), *given, strict=False)]
+        for step in range(steps):
+            fresh = [None] * len(parts)
+            if knobs.solver == "fresh noise":
+                fresh = seeds.randn(*size).split(MICRO_BATCH)
+            seen = [part.advance(step, noise) for part, noise in zip(parts, fresh, strict=True)]
+            yield self.unfolded(torch.cat(seen))
+
+    def told(self, z: Tensor, t: Tensor, labels: Labels | None, guidance: float) -> Tensor:
+        """What the network says of noisy pictures (n, ...) at levels (n,), pushed from "any class" towards the labels.
+
+        One call of the network an item, two where guidance is neither 0 nor 1.
+        """
+        if labels is None:
+            return self.unet(z, t).sample
+        nothing = torch.full_like(labels, self.classes)
+        if guidance == 0:
+            return self.unet(z, t, class_labels=nothing).sample
+        own = self.unet(z, t, class_labels=labels).sample
+        if guidance == 1:
+            return own
+        return torch.lerp(self.unet(z, t, class_labels=nothing).sample, own, guidance)
+
+    # ---- as diffusers keeps it
+
+    def library_files(self) -> dict[str, str]:
+        """The descriptions that diffusers' `from_pretrained` asks for, by path.
+
+        A folder without classes and patches is a whole `DDPMPipeline`.
+        """
+        scheduler = noise_scheduler() if self.process == "noise" else flow_scheduler()
+        files = {
+            "unet/config.json": self.unet.to_json_string(),
+            "scheduler/scheduler_config.json": scheduler.to_json_string(),
+        }
+        if not self.classes and self.patch == 1 and self.process == "noise":
+            files["model_index.json"] = (
+                '{\n "_class_name": "DDPMPipeline",\n "scheduler": ["diffusers", "DDPMScheduler"],\n '
+                '"unet": ["diffusers", "UNet2DModel"]\n}\n'
+            )
+        return files
+
+
+class Path:
+    """One padded batch on its way from noise to pictures.
+
+    Args:
+        z: noise (n, ...), n up to MICRO_BATCH.
+        labels: (n,) or None.
+        kept: pictures whose unknown pixels are no numbers, or None.
+    """
+
+    def __init__(
+        self, model: Diffusion, z: Tensor, labels: Labels | None, kept: Images | None, knobs: Knobs, steps: int
+    ):
+        self.model, self.count, self.guidance = model, len(z), float(knobs.guidance)
+        self.z = pad_rows(z, MICRO_BATCH)
+        self.labels = None if labels is None else pad_rows(labels, MICRO_BATCH)
+        self.kept, self.start = None if kept is None else pad_rows(model.folded(kept), MICRO_BATCH), self.z
+        self.last = steps - 1
+        self.scheduler = solver(model.process, knobs.solver)
+        self.scheduler.set_timesteps(steps, device=z.device)
+        self.times = self.scheduler.timesteps
+        self.calls = 2 if len(self.times) > steps else 1  # of the network a step, but for the last
+
+    def advance(self, step: int, fresh: Tensor | None) -> Images:
+        """Take one step; the pictures that the network makes out now, (n, ...), as it sees them."""
+        clean = self.z
+        for t in self.times[self.calls * step : self.calls * (step + 1)]:
+            level = t.to(self.z.dtype).expand(len(self.z))
+            if self.kept is not None:
+                a, s = self.shares(t)
+                self.z = torch.where(self.kept.isnan(), self.z, a * self.kept + s * self.start)
+            told = self.model.told(self.z, level, self.labels, self.guidance)
+            clean = self.clean(told, t)
+            if fresh is None:
+                self.z = self.scheduler.step(told, t, self.z).prev_sample
+            elif self.model.process == "noise":
+                fresh = pad_rows(fresh, MICRO_BATCH)
+                self.z = self.scheduler.step(told, t, self.z, eta=1.0, variance_noise=fresh).prev_sample
+            else:
+                now, following = self.scheduler.sigmas[step : step + 2]
+                self.z = posterior(self.z, clean, now, following, pad_rows(fresh, MICRO_BATCH))
+        return (self.z if step == self.last else clean)[: self.count]
+
+    def clean(self, told: Tensor, t: Tensor) -> Tensor:
+        """x as the network sees it through the noise."""
+        a, s = self.shares(t)
+        return self.z - s * told if self.model.process == "flow" else a * self.z - s * told
+
+    def shares(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        """a_t and s_t."""
+        if self.model.process == "flow":
+            return 1 - t / LEVELS, t / LEVELS
+        return self.model.signal[t.long()], self.model.noise[t.long()]
+
+
+def posterior(z: Tensor, x: Tensor, t: Tensor, s: Tensor, e: Tensor) -> Tensor:
+    """A draw of z_s given z_t and x on a straight line, s < t (Kingma et al. 2021, appendix A.2, with a_t = 1 - t)."""
+    kept = (1 - t) / (1 - s)
+    added = t**2 - (kept * s) ** 2
+    return kept * (s / t) ** 2 * z + (1 - s) * added / t**2 * x + added.sqrt() * s / t * e
+
+
+# ---- diffusers' schedulers
+
+
+def noise_scheduler():
+    """The noise process: Nichol and Dhariwal's cosine schedule (2021, equation 17), its network telling v."""
+    from diffusers import DDPMScheduler
+
+    return DDPMScheduler(LEVELS, **NOISE)
+
+
+def flow_scheduler():
+    """The straight lines of flow matching."""
+    from diffusers import FlowMatchEulerDiscreteScheduler
+
+    return FlowMatchEulerDiscreteScheduler(LEVELS)
+
+
+NOISE = {"beta_schedule": "squaredcos_cap_v2", "prediction_type": "v_prediction", "clip_sample": False}
+
+
+def solver(process: str, name: str):
+    """A scheduler of diffusers that goes from noise to pictures; "fresh noise" takes the first-order one's levels."""
+    import diffusers
+
+    if process == "flow":
+        kind = "FlowMatchHeunDiscreteScheduler" if name == "second order" else "FlowMatchEulerDiscreteScheduler"
+        return getattr(diffusers, kind)(LEVELS)
+    if name == "second order":  # DPM-Solver++(2M), Lu et al. 2022
+        settings = {key: value for key, value in NOISE.items() if key != "clip_sample"}
+        return diffusers.DPMSolverMultistepScheduler(LEVELS, lambda_min_clipped=CLIPPED, **settings)
+    return diffusers.DDIMScheduler(LEVELS, timestep_spacing="trailing", **NOISE)
