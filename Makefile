@@ -14,7 +14,7 @@ CHROMIUM := /usr/bin/chromium
 MODELS := judge-fashion judge-portraits vae-fashion gan-fashion vae-portraits-biased vae-portraits-balanced \
   gan-portraits-biased gan-portraits-balanced gan-professions ae-fashion-undercomplete ae-fashion-overcomplete \
   ae-fashion-denoising ae-fashion-sparse ae-fashion-contractive ae-fashion-convolutional ae-fashion-convolutional-16 \
-  ae-fashion-neighbours photo-codec fashion-codec
+  ae-fashion-neighbours photo-codec fashion-codec pixelcnn-fashion ddpm-fashion
 
 export OMP_NUM_THREADS ?= 2
 export HF_HUB_DISABLE_TELEMETRY ?= 1
