@@ -44,7 +44,7 @@ def evaluate(
 
     Args:
         quick: only figures that do not depend on the number of items, on fewer of them.
-        only: "naming", "likelihood", "codes", "samples" or "files" alone, for a model whose other figures take long.
+        only: "naming", "likelihood", "codes", "samples", "teaching" or "files" alone, for a model whose other figures take long.
         progress: told the name of each figure as it is begun.
 
     Raises:
@@ -68,6 +68,8 @@ def evaluate(
             parts.append(("codes", codes))
     if "generate" in able:
         parts.append(("samples", generator_figures(model, data, quick=quick)))
+        if getattr(model, "classes", 0) and kind_of(data) not in GRIDS and not quick:
+            parts.append(("teaching", teaching_figures(model, data)))
     if "compress" in able:
         parts.append(("files", codec_figures(model, mean_figure, quick=quick)))
     if "compress-items" in able:
@@ -284,14 +286,15 @@ def generator_figures(model: nn.Module, data: str, *, quick: bool) -> Iterator[t
     known = train.items.reshape(len(train), -1).astype(np.float32) / 255
     yield "nearest_distance_ratio", from_finding(nearest_distance_ratio(flat, known, held), floor=1.0)
     yield "near_copies", from_finding(nearest_copies(flat, known, held))
-    if model.classes:
-        yield "taught_by_samples", None
-        taught, told = draw(model, TAUGHT)
-        right = accuracy_on_real(taught, told, test, device=serving_device())
-        yield (
-            "taught_by_samples",
-            share_figure(round(right * len(test)), len(test), "accuracy on real test items", taught_by_real(data)),
-        )
+
+
+def teaching_figures(model: nn.Module, data: str) -> Iterator[tuple[str, Figure | None]]:
+    """What a classifier that learns from samples alone makes of real items."""
+    yield "taught_by_samples", None
+    test, (taught, told) = load(data, "test"), draw(model, TAUGHT)
+    right = accuracy_on_real(taught, told, test, device=serving_device())
+    real = taught_by_real(data)
+    yield "taught_by_samples", share_figure(round(right * len(test)), len(test), "accuracy on real test items", real)
 
 
 def taught_by_real(data: str) -> float | None:
