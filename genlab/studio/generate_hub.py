@@ -78,7 +78,7 @@ def steps(
     found = hub.find(model.removeprefix(PREFIX))
     wants = hub_draw.asks(found)
     if wants.text and not prompts:
-        raise StudioError(f"{name} draws what a text says: give the knob prompt, one prompt a line.")
+        raise StudioError(f"{name} draws what a text says: give one prompt or more, one a line (knob prompt).")
     if prompts and not wants.text:
         raise StudioError(f"{name} draws without a text: leave the prompt out.")
     asked = _class_number(name, wants, label)
