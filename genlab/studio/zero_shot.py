@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from genlab.studio import hub
+from genlab.studio.shelf import StudioError
 
 CLASSIFIER = "a zero-shot image classifier"
 
@@ -44,15 +45,17 @@ def zero_shot(name: str, pictures: Sequence[Any], descriptions: Sequence[str]) -
 
 
 def _classifier(text: str) -> tuple[str, str, str]:
-    """Name, revision and place of a classifier that may be loaded."""
+    """Name, revision and place of a classifier that may be loaded; the commit that was looked at is the one loaded."""
     name, asked = hub.named(text)
     folder = hub.copy_of(name)
-    files = _classifier_files(name, asked) if folder is None else hub.sizes_of(folder)
+    if folder is not None and asked:
+        raise StudioError(f"The copy of {name} in GENLAB_HUB has no revisions: leave the revision out.")
+    commit, files = ("", hub.sizes_of(folder)) if folder is not None else _listed(name, asked)
     sizes = [size for file, size in files.items() if hub.is_weights(file)]
     hub.check_size(name, sizes or [size for file, size in files.items() if file.endswith(hub.PICKLES)])
-    return name, asked, str(folder or name)
+    return name, commit if sizes else asked, str(folder or name)  # without safetensors the Hub may offer converted ones
 
 
 @functools.lru_cache(maxsize=8)
-def _classifier_files(name: str, asked: str) -> dict[str, int]:
-    return hub.listed(name, asked, CLASSIFIER)[1]  # asked once: pictures come in many chunks
+def _listed(name: str, asked: str) -> tuple[str, dict[str, int]]:
+    return hub.listed(name, asked, CLASSIFIER)  # asked once: pictures come in many chunks

@@ -68,6 +68,9 @@ def test_limits_hold_for_classifiers_too(monkeypatch):
     monkeypatch.setenv("GENLAB_HUB_LARGEST", "1000")
     with pytest.raises(StudioError, match="are allowed"):
         zero_shot("somebody/clip", picture, ["a", "b"])
+    monkeypatch.delenv("GENLAB_HUB_LARGEST")
+    with pytest.raises(StudioError, match="has no revisions"):
+        zero_shot("somebody/clip@main", picture, ["a", "b"])
     monkeypatch.setenv("GENLAB_HUB_ALLOWED", "somebody/drawings")
     with pytest.raises(StudioError, match="may not be loaded here"):
         zero_shot("somebody/clip", picture, ["a", "b"])
