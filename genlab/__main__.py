@@ -77,11 +77,14 @@ def parser() -> Parser:
     train.set_defaults(command=train_model)
 
     sample = commands.add_parser("sample", help="draw items into PNG files and a manifest.json")
-    sample.add_argument("name", metavar="NAME")
+    sample.add_argument(
+        "name", metavar="NAME", help="a model here, or hub:owner/model: a diffusers pipeline of the Hub"
+    )
     sample.add_argument("--count", type=whole(1, LARGEST_COUNT), default=16, metavar="N", help="default: %(default)s")
     sample.add_argument("--seed", type=whole(0, LARGEST_SEED), default=0, metavar="S", help="item i gets S + i")
     sample.add_argument("--label", metavar="L", help="class by name or number (default: item i gets i mod classes)")
     sample.add_argument("--knob", action="append", default=[], metavar="NAME=VALUE", help="as in the app; repeatable")
+    sample.add_argument("--prompt", action="append", default=[], help="for pipelines of the Hub; repeatable, in turn")
     sample.add_argument("--out", type=Path, required=True, metavar="DIR", help="an empty or new folder")
     sample.set_defaults(command=sample_model)
 
@@ -238,22 +241,29 @@ def claim_folder(folder: Path, recipe: dict[str, Any]) -> None:
 
 def sample_model(arguments: argparse.Namespace) -> int:
     """Sealed PNG files and a manifest that names each one's claim."""
-    from genlab.studio import generate, shelf
+    from genlab.studio import generate, generate_hub, hub, shelf
 
-    entry, knobs, out = shelf.require(arguments.name, "generate"), knobs_from(arguments.knob), arguments.out
+    knobs, out, piped = knobs_from(arguments.knob), arguments.out, generate_hub.is_hub(arguments.name)
+    if arguments.prompt:
+        knobs["prompt"] = "\n".join(arguments.prompt)
+    if piped:
+        hub.named(arguments.name.removeprefix(generate_hub.PREFIX))
+        chunk = generate_hub.MOST
+    else:
+        classes = max(len(shelf.require(arguments.name, "generate").classes), 1)
+        chunk = max(generate.MOST // classes * classes, 1)  # whole rounds: item i has class i mod classes across chunks
     if arguments.seed + arguments.count - 1 > LARGEST_SEED:
         raise ValueError("The seed is too large for that many items: the last one's must stay below 2^63.")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ValueError(f"{out} is not empty: name a new folder, so that manifest.json lists all that is in it.")
-    classes = max(len(entry.classes), 1)
-    chunk = max(generate.MOST // classes * classes, 1)  # whole rounds: item i has class i mod classes across chunks
     manifest = []
     with progress_bar() as bar:
         task = bar.add_task(arguments.name, total=arguments.count, note="")
         for first in range(0, arguments.count, chunk):
             count = min(chunk, arguments.count - first)
+            seed, offset = (arguments.seed, first) if piped else (arguments.seed + first, 0)
             made = generate.generate(
-                arguments.name, label=arguments.label, seed=arguments.seed + first, count=count, knobs=knobs
+                arguments.name, label=arguments.label, seed=seed, count=count, knobs=knobs, offset=offset
             )
             out.mkdir(parents=True, exist_ok=True)
             for name, sealed in zip(made.names, made.pictures, strict=True):

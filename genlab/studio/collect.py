@@ -255,15 +255,16 @@ class _Reading:
 
 def from_hub(name: str, namer: Namer, *, count: object, seed: object, prompts: Sequence[str] = ()) -> Gathering:
     """Draw items of a diffusers pipeline of the Hub and name their groups."""
-    from genlab.studio import hub
+    from genlab.studio import hub, hub_draw
 
     count = shelf.whole(count, "number of items from the Hub", FEWEST, MOST_FROM_HUB)
     first = generate.whole_seed(seed, count)
     yield Step(0, count, f"loading {name}")
+    found = hub.find(name)
 
     def pictures() -> Iterator[tuple[list[str], list[Any]]]:
         done = 0
-        for batch in hub.draw(name, count, seed=first, prompts=prompts):
+        for batch in hub_draw.draw(found, count, seed=first, prompts=prompts):
             yield [str(first + done + i) for i in range(len(batch))], batch
             done += len(batch)
 
@@ -271,7 +272,7 @@ def from_hub(name: str, namer: Namer, *, count: object, seed: object, prompts: S
     caveats = (*namer.caveats, *(("Prompts: " + "; ".join(prompts)[:500],) if prompts else ()))
     return Collected(
         name, Items(table, (), _unknown(table)), thumbs, namer.expected, namer.validation, caveats=caveats,
-        made=(name, hub.revision(name), first),
+        made=(found.name, found.revision, first),
     )  # fmt: skip
 
 

@@ -65,7 +65,7 @@ def generate(
     """Draw `count` items of a model.
 
     Args:
-        model: a model on the shelf that can generate.
+        model: a model on the shelf that can generate, or a pipeline of the Hub as `generate_hub.steps` takes it.
         label: a class by name or number; None for every class in turn.
         seed: of the first item; item i has `seed + i`.
         count: 1 to 64.
@@ -75,6 +75,10 @@ def generate(
     Raises:
         ValueError: one sentence about what was given and what is allowed.
     """
+    if isinstance(model, str) and model.startswith("hub:"):
+        from genlab.studio import generate_hub
+
+        return generate_hub.generate(model, label=label, seed=seed, count=count, knobs=knobs, offset=offset)
     known = shelf.require(model, "generate")
     count = shelf.whole(count, "count", 1, MOST)
     first = whole_seed(seed, offset + count) + offset

@@ -1,154 +1,270 @@
-"""The door to the Hub: a diffusers pipeline to draw from, and a CLIP-like model that names groups by description.
+"""The door to the Hub: what may be loaded from there, how large it may be, and which weights it then is.
 
-Names are `owner/model`. A folder named in `GENLAB_HUB` that holds `owner/model` is asked first, so that a machine
-without the Hub can keep copies. Only safetensors weights are loaded and no code of a repository is ever run.
+Names are `owner/model` or `owner/model@revision`. A folder named in `GENLAB_HUB` that holds `owner/model` is asked
+first, so that a machine without the Hub can keep copies. `GENLAB_HUB_ALLOWED` says which names may be loaded and
+`GENLAB_HUB_LARGEST` how many bytes they may have; both are looked at before anything is downloaded. Only safetensors
+weights are loaded and no code of a repository is ever run.
 """
 
+import contextlib
+import fnmatch
 import functools
+import hashlib
+import json
 import os
 import re
-from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import Any
-
-import numpy as np
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from genlab.studio.shelf import StudioError
 
-NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
-STEPS = 30  # denoising steps a picture
+NAME = re.compile(r"([A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95})(?:@([A-Za-z0-9][\w./-]{0,95}))?", re.ASCII)
+LARGEST = 2 * 2**30  # bytes of a model, where GENLAB_HUB_LARGEST says nothing else
+PIPELINE = "a diffusers pipeline"
+READ = (".json", ".txt", ".model", ".safetensors")  # what is downloaded of a pipeline
+PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl")
 
 
-def place(name: object) -> str:
-    """Where a model is to be loaded from: a folder below `GENLAB_HUB`, else its name on the Hub.
+class Named(NamedTuple):
+    """A name as it was asked for; an empty revision is the newest."""
+
+    name: str
+    revision: str
+
+
+@dataclass(frozen=True)
+class Found:
+    """A pipeline on this machine.
+
+    Attributes:
+        name: owner/model.
+        revision: the commit of the Hub; of a folder's copy the sha256 over its weight files.
+        folder: where its files lie.
+    """
+
+    name: str
+    revision: str
+    folder: str
+
+
+def named(text: object) -> Named:
+    """The parts of `owner/model@revision`, where this installation may load it.
 
     Raises:
-        StudioError: the name is none that the Hub could have.
+        StudioError: the name is none that the Hub could have, or is not on the list of those allowed.
     """
-    if not isinstance(name, str) or not NAME.fullmatch(name.strip()) or ".." in name:
-        raise StudioError(f"Models of the Hub are named owner/model; {str(name)[:60]!r} was given.")
-    name, kept = name.strip(), os.environ.get("GENLAB_HUB")
-    if kept and (Path(kept) / name).is_dir():
-        return str(Path(kept) / name)
-    return name
-
-
-def _loaded(what: str, name: str, load):
-    """What `load(place)` gives; one sentence where it cannot be had."""
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
-    source = place(name)
-    try:
-        return load(source)
-    except (LocalEntryNotFoundError, HfHubHTTPError, OSError, ConnectionError) as error:
-        words = str(error).splitlines()[0][:160] if str(error) else type(error).__name__
+    match = NAME.fullmatch(text.strip()) if isinstance(text, str) else None
+    if match is None or ".." in match[0]:
         raise StudioError(
-            f"{name} cannot be loaded as {what}: the Hub cannot be reached from here, or it has no such model with "
-            f"safetensors weights ({words}). Put a copy into the folder GENLAB_HUB, or audit a folder of pictures."
-        ) from None
-    except (ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
-        raise StudioError(f"{name} is not {what}: {str(error).splitlines()[0][:160]}") from None
+            f"Models of the Hub are named owner/model or owner/model@revision; {str(text)[:60]!r} was given."
+        )
+    listed = os.environ.get("GENLAB_HUB_ALLOWED", "").strip()
+    patterns = [part.strip() for part in listed.split(",") if part.strip()]
+    if not patterns and not os.environ.get("SPACE_ID"):
+        patterns = ["*"]
+    if not any(fnmatch.fnmatchcase(match[1], pattern) for pattern in patterns):
+        shown = ", ".join(patterns)[:160] or "none"
+        raise StudioError(
+            f"{match[1]} may not be loaded here; models of the Hub that may are {shown} (setting GENLAB_HUB_ALLOWED)."
+        )
+    return Named(match[1], match[2] or "")
 
 
-# ---- pictures
+def copy_of(name: str) -> Path | None:
+    """The folder below `GENLAB_HUB` that holds a model, None where there is none."""
+    kept = os.environ.get("GENLAB_HUB")
+    return Path(kept) / name if kept and (Path(kept) / name).is_dir() else None
+
+
+def find(text: str) -> Found:
+    """A pipeline by `owner/model` or `owner/model@revision`: checked, and downloaded where it is not here yet.
+
+    Raises:
+        StudioError: one sentence: malformed, not allowed, too large, not a pipeline, without safetensors weights,
+            behind a licence, or out of reach.
+    """
+    name, asked = named(text)
+    folder = copy_of(name)
+    if folder is not None:
+        files = sizes_of(folder)
+        wanted = _wanted(name, files, lambda: (folder / "model_index.json").read_bytes())
+        check_size(name, (files[file] for file in wanted))
+        revision = _digest(tuple((folder / f, f, (folder / f).stat().st_mtime_ns) for f in wanted if is_weights(f)))
+        if asked not in ("", revision):
+            raise StudioError(
+                f"The copy of {name} in GENLAB_HUB has revision {revision[:12]} and not {asked[:12]}: "
+                "leave the revision out, or put the other one there."
+            )
+        return Found(name, revision, str(folder))
+
+    from huggingface_hub import hf_hub_download, snapshot_download
+
+    commit, files = listed(name, asked, PIPELINE)
+    with _sentences(name, PIPELINE):
+        wanted = _wanted(
+            name, files, lambda: Path(hf_hub_download(name, "model_index.json", revision=commit)).read_bytes()
+        )
+        check_size(name, (files[file] for file in wanted))
+        return Found(name, commit, snapshot_download(name, revision=commit, allow_patterns=wanted))
+
+
+def revision(name: str) -> str:
+    """The commit of a pipeline of the Hub, or the sha256 over the weight files of a folder's copy."""
+    return find(name).revision
 
 
 @functools.lru_cache(maxsize=1)
-def pipeline(name: str):
-    """A diffusers pipeline, ready to draw, the last one kept."""
+def pipeline(found: Found):
+    """A diffusers pipeline, ready to draw, the last one kept.
+
+    Raises:
+        StudioError: it cannot be loaded.
+    """
     from diffusers import DiffusionPipeline
 
     from genlab.device import serving_device
 
-    found = _loaded(
-        "a diffusers pipeline", name, lambda source: DiffusionPipeline.from_pretrained(source, use_safetensors=True)
+    with loading(found.name, PIPELINE):
+        loaded = DiffusionPipeline.from_pretrained(
+            found.folder, use_safetensors=True, local_files_only=True, trust_remote_code=False
+        )
+    loaded.set_progress_bar_config(disable=True)
+    return loaded.to(serving_device())
+
+
+# ---- files
+
+
+def listed(name: str, asked: str, what: str) -> tuple[str, dict[str, int]]:
+    """The commit that a name stands for on the Hub, and the size in bytes of every file."""
+    from huggingface_hub import HfApi
+
+    with _sentences(name, what):
+        info = HfApi().model_info(name, revision=asked or None, files_metadata=True, timeout=15)
+        return info.sha, {file.rfilename: file.size or 0 for file in info.siblings}
+
+
+def sizes_of(folder: Path) -> dict[str, int]:
+    """The size in bytes of every file of a folder, by its path in there."""
+    return {f.relative_to(folder).as_posix(): f.stat().st_size for f in sorted(folder.rglob("*")) if f.is_file()}
+
+
+def is_weights(file: str) -> bool:
+    """Whether a file holds weights that are read: safetensors, and no variant such as model.fp16.safetensors."""
+    path = PurePosixPath(file)
+    return path.suffix == ".safetensors" and "." not in path.stem
+
+
+def _wanted(name: str, files: Mapping[str, int], index: Callable[[], bytes]) -> list[str]:
+    """The files of a pipeline that are read, its parts taken from model_index.json.
+
+    Raises:
+        StudioError: it is no pipeline, runs code of its own, or has pickled weights only.
+    """
+    from diffusers import pipelines
+
+    no_pipeline = StudioError(
+        f"{name} is not {PIPELINE}: it has no model_index.json that can be read; name one that has."
     )
-    found.set_progress_bar_config(disable=True)
-    return found.to(serving_device())
+    if not 0 < files.get("model_index.json", 0) <= 2**20:
+        raise no_pipeline
+    try:
+        parts = json.loads(index())
+    except ValueError:
+        raise no_pipeline from None
+    if not isinstance(parts, dict):
+        raise no_pipeline
+    known = {key: value for key, value in parts.items() if isinstance(value, list) and len(value) == 2 and value[0]}
+    libraries = {str(library) for library, _ in known.values()}
+    theirs = ("diffusers", "transformers")
+    foreign = [x for x in libraries if x not in theirs and (x.startswith("_") or not hasattr(pipelines, x))]
+    if not isinstance(parts.get("_class_name"), str) or foreign:
+        raise StudioError(f"{name} needs code of its own, which is never run here: name another pipeline.")
+    wanted = ["model_index.json"]
+    for part in known:
+        inside = [file for file in files if PurePosixPath(file).parts[:-1] == (part,)]
+        inside = inside or [file for file in files if "/" not in file]  # as old repositories have it
+        kept = [file for file in inside if file.endswith(READ) and (is_weights(file) or not file.endswith(READ[-1]))]
+        if not any(map(is_weights, kept)) and any(file.endswith((*PICKLES, READ[-1])) for file in inside):
+            raise StudioError(
+                f"{name} has no safetensors weights for its {part}, and no others are read: name another."
+            )
+        wanted += [file for file in kept if file not in wanted]
+    if not any(map(is_weights, wanted)):
+        raise StudioError(f"{name} has no safetensors weights, and no others are read: name another.")
+    return wanted
 
 
-def revision(name: str) -> str:
-    """A sha256 over the names, sizes and hashes of the pipeline's weight files: what says which weights these are."""
-    import hashlib
+def check_size(name: str, sizes: Iterable[int]) -> None:
+    """Raise StudioError where files are larger than `GENLAB_HUB_LARGEST` allows."""
+    given = os.environ.get("GENLAB_HUB_LARGEST", "").strip()
+    if given and not (given.isascii() and given.isdigit()):
+        raise StudioError(f"GENLAB_HUB_LARGEST is a whole number of bytes, and {given[:40]!r} is none: correct it.")
+    size, largest = sum(sizes), int(given) if given else LARGEST
+    if size > largest:
+        raise StudioError(
+            f"{name} has {size / 2**20:,.1f} MiB and {largest / 2**20:,.1f} MiB are allowed: "
+            "name a smaller one, or raise GENLAB_HUB_LARGEST."
+        )
 
-    folder = Path(pipeline(name).config.get("_name_or_path") or place(name))
-    if not folder.is_dir():
-        from huggingface_hub import snapshot_download
 
-        folder = Path(snapshot_download(place(name), local_files_only=True, allow_patterns=["*.safetensors"]))
+@functools.lru_cache(maxsize=8)
+def _digest(files: tuple[tuple[Path, str, int], ...]) -> str:
+    """A sha256 over the names, sizes and hashes of weight files, (path, name, time of change) each."""
     digest = hashlib.sha256()
-    for file in sorted(folder.rglob("*.safetensors")):
-        with file.open("rb") as stream:
-            digest.update(f"{file.relative_to(folder)}:{file.stat().st_size}:".encode())
+    for path, name, _ in files:
+        with path.open("rb") as stream:
+            digest.update(f"{name}:{path.stat().st_size}:".encode())
             digest.update(hashlib.file_digest(stream, "sha256").digest())
     return digest.hexdigest()
 
 
-def draw(name: str, count: int, *, seed: int, prompts: Sequence[str] = (), batch: int = 4) -> Iterator[list[Any]]:
-    """Pictures of a pipeline in batches of PIL images (RGB): item i has seed `seed` + i and prompt i mod their number.
-
-    Raises:
-        StudioError: it cannot be loaded, or asks for a text where none was given.
-    """
-    import inspect
-
-    import torch
-
-    pipe = pipeline(name)
-    takes = inspect.signature(pipe.__call__).parameters
-    if "prompt" in takes and not prompts:
-        raise StudioError(f"{name} draws what a text says: give one prompt or more, one a line.")
-    if "image" in takes and takes["image"].default is inspect.Parameter.empty:
-        raise StudioError(f"{name} changes pictures and draws none: name a pipeline that generates.")
-    classes = "class_labels" in takes
-    for first in range(0, count, batch):
-        rows = range(first, min(first + batch, count))
-        given: dict[str, Any] = {"generator": [torch.Generator().manual_seed(seed + i) for i in rows]}
-        if "num_inference_steps" in takes:
-            given["num_inference_steps"] = min(STEPS, pipe.scheduler.config.get("num_train_timesteps", STEPS))
-        if "prompt" in takes:
-            given["prompt"] = [prompts[i % len(prompts)] for i in rows]
-        elif classes:
-            known = getattr(pipe.transformer.config, "num_embeds_ada_norm", 1000)
-            given["class_labels"] = [i % known for i in rows]
-        else:
-            given["batch_size"] = len(rows)
-        with torch.inference_mode():
-            made = pipe(**given).images
-        yield [image.convert("RGB") for image in made]
+# ---- sentences
 
 
-# ---- groups
+@contextlib.contextmanager
+def _sentences(name: str, what: str) -> Iterator[None]:
+    """Whatever the Hub answers instead of a file, as one sentence."""
+    from huggingface_hub import errors
+
+    cannot = f"{name} cannot be loaded as {what}:"
+    try:
+        yield
+    except StudioError:
+        raise
+    except errors.GatedRepoError:
+        raise StudioError(
+            f"{cannot} its licence must be accepted first: accept it on its page and give a token in HF_TOKEN."
+        ) from None
+    except errors.RevisionNotFoundError:
+        raise StudioError(f"{cannot} the Hub has no such revision of it; name another or leave it out.") from None
+    except errors.RepositoryNotFoundError:
+        raise StudioError(f"{cannot} the Hub has no such model, or it is private; check its name.") from None
+    except Exception as error:  # of whatever library carries the request
+        raise StudioError(
+            f"{cannot} the Hub cannot be reached from here ({first_line(error)}): put a copy into GENLAB_HUB."
+        ) from None
 
 
-@functools.lru_cache(maxsize=1)
-def _clip(name: str):
-    from transformers import AutoModelForZeroShotImageClassification, AutoProcessor
+@contextlib.contextmanager
+def loading(name: str, what: str) -> Iterator[None]:
+    """Whatever the libraries say of files that they cannot load, as one sentence."""
+    from huggingface_hub import errors
 
-    from genlab.device import serving_device
+    try:
+        yield
+    except (errors.HfHubHTTPError, OSError) as error:
+        raise StudioError(
+            f"{name} cannot be loaded as {what}: it is out of reach, or lacks files or safetensors weights "
+            f"({first_line(error)}): put a whole copy into the folder GENLAB_HUB."
+        ) from None
+    except Exception as error:  # a broken file may fail anywhere
+        raise StudioError(f"{name} is not {what}: {first_line(error)}") from None
 
-    def load(source: str):
-        model = AutoModelForZeroShotImageClassification.from_pretrained(source, use_safetensors=True)
-        return model.to(serving_device()).eval(), AutoProcessor.from_pretrained(source)
 
-    return _loaded("a zero-shot image classifier", name, load)
-
-
-def zero_shot(name: str, pictures: Sequence[Any], descriptions: Sequence[str]) -> np.ndarray:
-    """How well each description fits each picture, (pictures, descriptions), as probabilities over the descriptions.
-
-    Raises:
-        StudioError: the model cannot be loaded, or is of another kind.
-    """
-    import torch
-
-    model, processor = _clip(name)
-    parts = []
-    for start in range(0, len(pictures), 16):
-        given = processor(
-            text=list(descriptions), images=list(pictures[start : start + 16]), return_tensors="pt", padding=True,
-            truncation=True,
-        )  # fmt: skip
-        with torch.inference_mode():
-            parts.append(model(**given.to(model.device)).logits_per_image.softmax(1).float().cpu().numpy())
-    return np.concatenate(parts)
+def first_line(error: Exception) -> str:
+    """The first line of what a library says, folders of this machine left out; its kind where it says nothing."""
+    line = str(error).strip().partition("\n")[0]
+    return re.sub(r"(?<![\w:/.])/(?:[^\s/'\"]+/)+", "", line)[:160] or type(error).__name__

@@ -131,7 +131,7 @@ class ByZeroShot:
         return {column: tuple(groups) for column, groups in self.prompts.items()}
 
     def name(self, pictures: Sequence[Any]) -> Named:
-        from genlab.studio.hub import zero_shot
+        from genlab.studio.zero_shot import zero_shot
 
         named: Named = {}
         for column, groups in self.prompts.items():

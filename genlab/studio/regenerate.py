@@ -3,7 +3,7 @@
 import numpy as np
 
 from audits.provenance import Claim, Sealed, content_digest, pixel_marks, read_claim, verify
-from genlab.studio import generate, kinds, marking, mitigate, shelf, uploads, walk
+from genlab.studio import generate, generate_hub, kinds, marking, mitigate, shelf, uploads, walk
 from genlab.studio.decode import decode
 from genlab.studio.encode import Encoded, parsed
 from genlab.studio.shelf import Entry, StudioError
@@ -37,17 +37,22 @@ def make_again(claim: Claim) -> Sealed:
         ValueError: as `repeatable`.
     """
     known = repeatable(claim)
+    if known is None:
+        return generate_hub.remade(claim)
     return ACTIONS[claim.action](known, claim)
 
 
-def repeatable(claim: Claim) -> Entry:
-    """The model that can make what a claim describes.
+def repeatable(claim: Claim) -> Entry | None:
+    """The model that can make what a claim describes; None for a pipeline of the Hub, which nothing asks for yet.
 
     Raises:
         StudioError: the action cannot be repeated, or the model is not on this shelf or has other weights.
     """
     if claim.action not in ACTIONS:
         raise StudioError(f"This file was made by {claim.action[:40]!r}, which cannot be repeated here.")
+    if generate_hub.is_hub(claim.model):
+        generate_hub.check_repeatable(claim)
+        return None
     if claim.model not in shelf.names():
         raise StudioError(f"The file's claim names the model {claim.model[:60]!r}, which is not on this shelf.")
     known = shelf.entry(claim.model)

@@ -34,11 +34,12 @@ def generate(model: str, label: str, seed: int, count: int, knobs: dict) -> tupl
     """Draw new items from a generative model and get them as signed PNG files.
 
     Args:
-        model: a model that can generate, as `models` lists them.
+        model: a model that can generate, as `models` lists them, or hub:owner/model, a diffusers pipeline of the Hub.
         label: a class by name or number; empty for every class in turn.
         seed: whole number from 0; item i has seed + i, and the same seed gives the same pixels.
-        count: how many items, 1 to 64.
-        knobs: the model's own settings by name; those left out keep their defaults.
+        count: how many items, 1 to 64; 1 to 8 of a pipeline of the Hub.
+        knobs: the model's own settings by name; those left out keep their defaults. Pipelines that draw what a text
+            says take {"prompt": text}, several lines in turn.
 
     Returns:
         The PNG files, the raw grid of pixels as one PNG, a zip of all with manifest.json, and each item's claim.

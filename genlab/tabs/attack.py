@@ -101,7 +101,7 @@ def attack(model: str, seed: int, edit: dict) -> tuple[str, dict[str, Any]]:
     """Draw an item, edit it as a stranger could, and see which layers of evidence still know it.
 
     Args:
-        model: a model that can generate, as `models` lists them.
+        model: a model that can generate, as `models` lists them, or hub:owner/model where that needs no text.
         seed: whole number from 0.
         edit: crop, turn, size, blur, noise, brightness, contrast, colour, jpeg, upside_down, mirrored, screenshot,
             metadata_gone; those left out change nothing, and metadata is taken away unless metadata_gone is false.

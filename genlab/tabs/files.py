@@ -14,14 +14,15 @@ SUFFIXES = {"image/png": ".png", "image/gif": ".gif", "video/mp4": ".mp4"}
 
 def stored(sealed: Sealed, name: str) -> str:
     """The path of a file with exactly the sealed bytes, in the folder that the page may read."""
-    return stored_bytes(sealed.media, name if Path(name).suffix else name + SUFFIXES[sealed.media_type])
+    suffix = SUFFIXES[sealed.media_type]
+    return stored_bytes(sealed.media, name if name.endswith(suffix) else name + suffix)
 
 
 def stored_bytes(content: bytes, name: str) -> str:
     """The path of a file with these bytes; the folder is named by their hash, the file as given."""
     folder = get_upload_folder()
     os.makedirs(folder, exist_ok=True)
-    return save_bytes_to_cache(content, name, folder)
+    return save_bytes_to_cache(content, name.replace("/", "-").replace(":", "-"), folder)
 
 
 def uploaded_paths(payload: Any) -> list[tuple[str, Path]]:

@@ -3,6 +3,7 @@
 import html
 import secrets
 import shlex
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import gradio as gr
@@ -13,7 +14,7 @@ from genlab.studio import shelf, uploads
 from genlab.studio.generate import Generated
 from genlab.studio.regenerate import regenerate
 from genlab.studio.shelf import Entry
-from genlab.tabs import knobs
+from genlab.tabs import generate_hub, knobs
 from genlab.tabs.api import AT_ONCE, HEAVY
 from genlab.tabs.errors import guarded
 from genlab.tabs.files import stored, stored_bytes, uploaded_path
@@ -48,6 +49,7 @@ def build(demo: gr.Blocks) -> None:
             command = gr.Textbox(
                 label="Copy as command", lines=2, interactive=False, buttons=["copy"], elem_classes="command"
             )
+            hub = generate_hub.build()
         with gr.Column(scale=7, min_width=320, elem_classes="result"):
             gallery = gr.Gallery(
                 label="Samples", show_label=False, columns=4, height="auto", object_fit="contain", preview=False,
@@ -83,6 +85,11 @@ def build(demo: gr.Blocks) -> None:
         triggers, guarded(_generate), controls.inputs(), shown, show_progress="minimal",
         trigger_mode="always_last", **options,
     )  # fmt: skip
+    hub.go.click(guarded(generate_hub.begin), None, hub.bar, **generate_hub.QUIET).then(
+        guarded(_hub), [hub.name, hub.prompts, hub.label, controls.seed, controls.count], [hub.bar, *shown],
+        show_progress="hidden", **options,
+    )  # fmt: skip
+    hub.halt.click(guarded(generate_hub.stop), None, hub.bar, **generate_hub.QUIET)
     gallery.select(guarded(_choose), made, [facts, one], show_progress="hidden", api_visibility="private")
 
 
@@ -140,6 +147,17 @@ def _generate(name: str, label: str, seed: object, count: object, *turned: objec
     return _made(entry, None if label == EVERY else label, seed, count, knobs.values(entry, turned))
 
 
+def _hub(request: gr.Request, name: str, prompts: str, label: str, seed: object, count: object) -> Iterator[list]:
+    """A pipeline of the Hub; what was there before stays until something new is."""
+    before = [gr.skip()] * 7
+    try:
+        for step in generate_hub.draw(request, name, prompts, label, seed, count):
+            yield [step, *before] if isinstance(step, str) else ["", *_shown(*step)]
+    except Exception:
+        yield ["", *before]
+        raise
+
+
 def _choose(made: Generated | None, event: gr.SelectData) -> list:
     if made is None or not 0 <= event.index < len(made.pictures):
         return [_facts(None), gr.update(interactive=False)]
@@ -164,10 +182,15 @@ def _filled(entry: Entry, names: list[str] | None) -> list:
 
 def _made(entry: Entry, label: str | None, seed: object, count: object, turned: dict) -> list:
     made = studio.generate(entry.name, label=label, seed=seed, count=count, knobs=turned)
+    return _shown(made, command_of(entry, label, made.pictures[0].claim.seed, len(made.pictures), turned))
+
+
+def _shown(made: Generated, command: str) -> list:
+    """What fills the right of the page, and the command."""
     paths = [stored(s, name) for s, name in zip(made.pictures, made.names, strict=True)]
     captions = [s.claim.inputs.get("label") or f"seed {s.claim.seed}" for s in made.pictures]
     facts, one = _chosen(made, 0, paths[0])
-    archive = stored_bytes(made.archive, f"{entry.name}-{made.pictures[0].claim.seed}.zip")
+    archive = stored_bytes(made.archive, f"{made.pictures[0].claim.model}-{made.pictures[0].claim.seed}.zip")
     raw = stored(made.sheet, made.sheet_name)
     return [
         made,
@@ -176,7 +199,7 @@ def _made(entry: Entry, label: str | None, seed: object, count: object, turned: 
         one,
         gr.update(value=archive, interactive=True),
         gr.update(value=raw, interactive=True),
-        command_of(entry, label, made.pictures[0].claim.seed, len(made.pictures), turned),
+        command,
     ]
 
 

@@ -126,6 +126,13 @@ BAD = [
     ("generate", ["gan-small", "", 0, 1, {"truncation": "2"}], "truncation is a number"),
     ("generate", ["gan-small", "", 0, 1, [[[]]]], "Knobs are names with values"),
     ("generate", ["judge-small", "", 0, 1, {}], "judge-small cannot generate"),
+    ("generate", ["hub:one-word", "", 0, 1, {}], "named owner/model"),
+    (
+        "generate",
+        ["hub:owner/model", "", 0, 9, {}],
+        "count of a pipeline of the Hub must be a whole number from 1 to 8",
+    ),
+    ("generate", ["hub:owner/model", "", 0, 1, {"prompt": " "}], "an empty one was given"),
     ("encode", ["vae-small", "photo", 0, "", None, "auto"], "Kinds of starting items"),
     ("encode", ["vae-small", "example", 500, "", None, "auto"], "from 0 to 499"),
     ("encode", ["vae-small", "upload", 0, "", None, "auto"], "No picture was uploaded"),

@@ -1,7 +1,9 @@
-"""Tiny models in the Hub's own formats, saved by the tests: a diffusers pipeline, and a CLIP that sees light."""
+"""Tiny models in the Hub's own formats, saved by the tests: diffusers pipelines, and a CLIP that sees light."""
 
 import json
 from pathlib import Path
+
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
 def save_ddpm(folder: Path) -> Path:
@@ -20,26 +22,92 @@ def save_ddpm(folder: Path) -> Path:
     return folder
 
 
+def save_dit(folder: Path) -> Path:
+    """An untrained class-conditional pipeline for 16x16 pictures of 1,000 classes, two of them with names."""
+    import torch
+    from diffusers import AutoencoderKL, DDIMScheduler, DiTPipeline, DiTTransformer2DModel
+
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        transformer = DiTTransformer2DModel(
+            sample_size=8, num_layers=1, patch_size=4, attention_head_dim=8, num_attention_heads=2, in_channels=4,
+            out_channels=8, attention_bias=True, activation_fn="gelu-approximate", num_embeds_ada_norm=1000,
+            norm_type="ada_norm_zero", norm_elementwise_affine=False,
+        )  # fmt: skip
+        vae = AutoencoderKL(block_out_channels=(8, 8), norm_num_groups=4, **BLOCKS)
+    DiTPipeline(transformer, vae, DDIMScheduler(**FEW)).save_pretrained(folder)
+    index = folder / "model_index.json"
+    names = {"id2label": {"0": "tench, fish", "1": "shark"}}  # as published ones carry them
+    index.write_text(json.dumps(json.loads(index.read_text()) | names))
+    return folder
+
+
+BLOCKS = {
+    "down_block_types": ("DownEncoderBlock2D", "DownEncoderBlock2D"),
+    "up_block_types": ("UpDecoderBlock2D", "UpDecoderBlock2D"),
+    "latent_channels": 4,
+}
+FEW = {"num_train_timesteps": 4, "timestep_spacing": "linspace", "steps_offset": 1, "clip_sample": False}
+
+
+def save_stable(folder: Path, *, changes: bool = False) -> Path:
+    """An untrained text-to-image pipeline for 16x16 pictures; one that changes pictures instead if `changes`."""
+    import torch
+    from diffusers import (
+        AutoencoderKL,
+        DDIMScheduler,
+        StableDiffusionImg2ImgPipeline,
+        StableDiffusionPipeline,
+        UNet2DConditionModel,
+    )
+    from transformers import CLIPTextConfig, CLIPTextModel
+
+    folder.mkdir(parents=True, exist_ok=True)
+    tokenizer = letters(folder)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        unet = UNet2DConditionModel(
+            sample_size=8, block_out_channels=(8, 16), layers_per_block=1, norm_num_groups=4, cross_attention_dim=16,
+            attention_head_dim=2, down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+            up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        )  # fmt: skip
+        vae = AutoencoderKL(block_out_channels=(8, 8), norm_num_groups=4, **BLOCKS)
+        words = CLIPTextConfig(
+            hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2, vocab_size=len(tokenizer),
+            max_position_embeddings=16, bos_token_id=0, eos_token_id=1, pad_token_id=1,
+        )  # fmt: skip
+        text = CLIPTextModel(words)
+    kind = StableDiffusionImg2ImgPipeline if changes else StableDiffusionPipeline
+    pipe = kind(
+        vae=vae, text_encoder=text, tokenizer=tokenizer, unet=unet, scheduler=DDIMScheduler(**FEW),
+        safety_checker=None, feature_extractor=None, requires_safety_checker=False,
+    )  # fmt: skip
+    pipe.save_pretrained(folder)
+    return folder
+
+
+def letters(folder: Path):
+    """A tokenizer of 16 places that knows letters alone."""
+    from transformers import CLIPTokenizer
+
+    words = ["<|startoftext|>", "<|endoftext|>", *LETTERS, *(f"{c}</w>" for c in LETTERS)]
+    (folder / "vocab.json").write_text(json.dumps({word: i for i, word in enumerate(words)}))
+    (folder / "merges.txt").write_text("#version: 0.2\n")
+    return CLIPTokenizer(str(folder / "vocab.json"), str(folder / "merges.txt"), model_max_length=16)
+
+
 def save_clip(folder: Path) -> Path:
     """A CLIP that finds "dark" in dark pictures and "bright" in bright ones: trained here for a second or two."""
     import torch
-    from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel, CLIPProcessor, CLIPTokenizer
+    from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel, CLIPProcessor
 
     folder.mkdir(parents=True, exist_ok=True)
-    words = [
-        "<|startoftext|>",
-        "<|endoftext|>",
-        *"abcdefghijklmnopqrstuvwxyz",
-        *(f"{c}</w>" for c in "abcdefghijklmnopqrstuvwxyz"),
-    ]
-    (folder / "vocab.json").write_text(json.dumps({word: i for i, word in enumerate(words)}))
-    (folder / "merges.txt").write_text("#version: 0.2\n")
-    tokenizer = CLIPTokenizer(str(folder / "vocab.json"), str(folder / "merges.txt"), model_max_length=16)
+    tokenizer = letters(folder)
     small = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
     config = CLIPConfig(
         text_config=small
         | {
-            "vocab_size": len(words),
+            "vocab_size": len(tokenizer),
             "max_position_embeddings": 16,
             "bos_token_id": 0,
             "eos_token_id": 1,

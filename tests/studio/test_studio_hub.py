@@ -5,8 +5,9 @@ import pytest
 from hub_models import save_clip, save_ddpm
 from PIL import Image
 
-from genlab.studio import collect, hub, naming
+from genlab.studio import collect, hub, hub_draw, naming
 from genlab.studio.shelf import StudioError
+from genlab.studio.zero_shot import zero_shot
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +30,9 @@ def pixels(batches):
 
 
 def test_an_item_depends_on_its_seed_and_not_on_its_neighbours():
-    whole = pixels(hub.draw("somebody/drawings", 3, seed=5, batch=3))
-    alone = pixels(hub.draw("somebody/drawings", 1, seed=7, batch=1))
+    found = hub.find("somebody/drawings")
+    whole = pixels(hub_draw.draw(found, 3, seed=5, batch=3))
+    alone = pixels(hub_draw.draw(found, 1, seed=7, batch=1))
     assert whole[0].shape == (16, 16, 3)
     assert np.abs(whole[2].astype(int) - alone[0]).max() <= 1
     assert np.abs(whole[0].astype(int) - whole[1]).max() > 20
@@ -43,27 +45,40 @@ def test_weights_have_a_name_of_their_own():
 @pytest.mark.parametrize("name", ["", "one-word", "../../etc/passwd", "a/b/c", "a/..", None, "somebody/drawings\n"])
 def test_names_are_those_of_the_hub(name):
     if name and name.strip() == "somebody/drawings":
-        assert hub.place(name).endswith("drawings")
+        assert hub.named(name) == ("somebody/drawings", "")
     else:
         with pytest.raises(StudioError, match="owner/model"):
-            hub.place(name)
+            hub.named(name)
 
 
 def test_what_cannot_be_had_is_said_in_a_sentence():
     with pytest.raises(StudioError, match="cannot be loaded as a diffusers pipeline"):
-        hub.pipeline("nobody/nothing")
+        hub.find("nobody/nothing")
     with pytest.raises(StudioError, match="zero-shot image classifier"):
-        hub.zero_shot("nobody/nothing", [Image.new("RGB", (8, 8))], ["a", "b"])
+        zero_shot("nobody/nothing", [Image.new("RGB", (8, 8))], ["a", "b"])
 
 
 def test_a_clip_is_no_pipeline():
     with pytest.raises(StudioError, match="somebody/clip"):
-        hub.pipeline("somebody/clip")
+        hub.find("somebody/clip")
+
+
+def test_limits_hold_for_classifiers_too(monkeypatch):
+    picture = [Image.new("RGB", (8, 8))]
+    monkeypatch.setenv("GENLAB_HUB_LARGEST", "1000")
+    with pytest.raises(StudioError, match="are allowed"):
+        zero_shot("somebody/clip", picture, ["a", "b"])
+    monkeypatch.delenv("GENLAB_HUB_LARGEST")
+    with pytest.raises(StudioError, match="has no revisions"):
+        zero_shot("somebody/clip@main", picture, ["a", "b"])
+    monkeypatch.setenv("GENLAB_HUB_ALLOWED", "somebody/drawings")
+    with pytest.raises(StudioError, match="may not be loaded here"):
+        zero_shot("somebody/clip", picture, ["a", "b"])
 
 
 def test_a_zero_shot_classifier_names_the_description_that_fits():
     pictures = [Image.new("RGB", (20, 20), shade) for shade in ("black", "white", "#101010", "#f0f0f0")]
-    chances = hub.zero_shot("somebody/clip", pictures, ["dark", "bright"])
+    chances = zero_shot("somebody/clip", pictures, ["dark", "bright"])
     assert np.allclose(chances.sum(1), 1)
     assert list(chances.argmax(1)) == [0, 1, 0, 1]
 
