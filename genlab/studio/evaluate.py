@@ -44,7 +44,8 @@ def evaluate(
 
     Args:
         quick: only figures that do not depend on the number of items, on fewer of them.
-        only: "naming", "likelihood", "codes", "samples", "teaching" or "files" alone, for a model whose other figures take long.
+        only: "naming", "likelihood", "codes", "samples", "teaching" or "files" alone, for a model whose other figures
+            take long.
         progress: told the name of each figure as it is begun.
 
     Raises:
