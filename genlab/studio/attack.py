@@ -144,7 +144,7 @@ def example() -> tuple[str, Verified]:
     Returns:
         What it is, in a sentence, and the verdict.
     """
-    known = max(shelf.with_capability("generate"), key=lambda entry: entry.shape[-1])
+    known = max(shelf.generators(), key=lambda entry: entry.shape[-1])
     made = generate.generate(known.name, seed=42, count=1).pictures[0]
     pixels, grey = _pixels(made.media)
     edit = Edit(crop=0.8, mirrored=True, jpeg=70)

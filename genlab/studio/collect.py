@@ -74,7 +74,7 @@ Gathering = Generator[Step, None, Collected]
 
 def auditable() -> list[shelf.Entry]:
     """Models on the shelf whose items a judge on the shelf can name."""
-    return [known for known in shelf.with_capability("generate") if naming.judge_for(known)]
+    return [known for known in shelf.generators() if naming.judge_for(known)]
 
 
 def from_model(name: str, *, count: object, seed: object, columns: Sequence[str]) -> Gathering:

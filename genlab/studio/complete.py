@@ -35,6 +35,12 @@ class Completed:
     sentence: str
 
 
+def models() -> list[str]:
+    """Models that can complete: those that do so exactly below a row first."""
+    known = shelf.with_capability("complete")
+    return [entry.name for entry in sorted(known, key=lambda entry: "watch" not in entry.capabilities)]
+
+
 def missing(shape: tuple[int, int, int], region: str, kept: object) -> np.ndarray:
     """Which places of an item are erased, bool (h, w).
 

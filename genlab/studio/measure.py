@@ -72,7 +72,7 @@ class Measured:
 def models() -> list[str]:
     """Generators whose data has a judge on the shelf."""
     judges = set(shelf.names())
-    return [e.name for e in shelf.with_capability("generate") if f"judge-{e.data.partition('-')[0]}" in judges]
+    return [e.name for e in shelf.generators() if f"judge-{e.data.partition('-')[0]}" in judges]
 
 
 def kept(name: str) -> Measured | None:

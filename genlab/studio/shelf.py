@@ -193,6 +193,11 @@ def with_capability(capability: str) -> list[Entry]:
     return found
 
 
+def generators() -> list[Entry]:
+    """Models that draw new items: those that draw them at once before those that take many steps."""
+    return sorted(with_capability("generate"), key=lambda known: bool({"watch", "denoise"} & set(known.capabilities)))
+
+
 def require(name: str, capability: str) -> Entry:
     """The entry of a model that has the capability.
 

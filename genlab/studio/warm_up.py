@@ -11,7 +11,7 @@ def warm_up() -> None:
     from genlab.studio import bias_audit, detect_session, encode, flat_map, generate, shelf
     from genlab.studio.latent_map import chart
 
-    for known in shelf.with_capability("generate"):
+    for known in shelf.generators():
         try:
             generate.generate(known.name, count=16)
         except Exception:

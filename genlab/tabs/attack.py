@@ -127,7 +127,7 @@ def _edit(given: object) -> Edit:
 
 
 def _models() -> Any:
-    names = [entry.name for entry in shelf.with_capability("generate")]
+    names = [entry.name for entry in shelf.generators()]
     return gr.update(choices=names, value=_first(names))
 
 
@@ -137,7 +137,7 @@ def _first(names: list[str]) -> str | None:
 
 def _attack(model: str | None, seed: float, *turned: Any) -> list:
     """Opened before the list of models came, the section shows the first of them."""
-    model = model or _first([entry.name for entry in shelf.with_capability("generate")])
+    model = model or _first([entry.name for entry in shelf.generators()])
     names = [f.name for f in dataclasses.fields(Edit)]
     edit = _edit(dict(zip(names, turned, strict=True)))
     made = studio.attack(model, seed=seed, edit=edit)

@@ -127,7 +127,7 @@ def _again_box() -> None:
 
 
 def _arrive() -> list:
-    entries = shelf.with_capability("generate")
+    entries = shelf.generators()
     if not entries:
         raise shelf.StudioError("No model on the shelf can generate yet: train one with python -m genlab train.")
     return _filled(entries[0], [e.name for e in entries]) + _made(entries[0], None, 0, 16, {})

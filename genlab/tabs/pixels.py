@@ -108,7 +108,7 @@ def build(tab: gr.Tab) -> None:
 def _arrive(seen: bool) -> list:
     if seen:
         return [gr.skip()] * 4
-    watched, completed = studio_appear.models(), [e.name for e in shelf.with_capability("complete")]
+    watched, completed = studio_appear.models(), studio.models()
     if not watched or not completed:
         raise shelf.StudioError("No model on this shelf draws value by value or out of noise.")
     return [
