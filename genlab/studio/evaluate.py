@@ -256,8 +256,8 @@ def generator_figures(model: nn.Module, data: str, *, quick: bool) -> Iterator[t
         told = predictions(judge, made)
         shares = class_shares(told, classes=list(test.names))
         yield "largest_share_deviation", from_finding(shares["largest deviation"])
-        own = float((predictions(judge, real) == test.labels).mean())  # what the judge reads of real items
-        yield "label_obeyed", share_figure(int((told == labels).sum()), count, "share of items read as asked", own)
+        right = float((predictions(judge, real) == test.labels).mean())  # what the judge reads of real items
+        yield "label_obeyed", share_figure(int((told == labels).sum()), count, "share of items read as asked", right)
     if judge.attributes:
         known = int(named(judge, items)["known"].sum())
         yield "known", share_figure(known, count, "share of items of the judge's kind")
