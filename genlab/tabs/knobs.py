@@ -45,8 +45,9 @@ def updates(entry: Entry) -> list:
 
 
 def values(entry: Entry, given: tuple) -> dict[str, float | str]:
-    """The controls' values by the knobs' names."""
-    return {name: value for name, value in zip(names(entry), given, strict=True) if name is not None}
+    """The controls' values by the knobs' names; a control that the page has not filled yet is left out."""
+    named = zip(names(entry), given, strict=True)
+    return {name: value for name, value in named if name is not None and value is not None}
 
 
 def changed(entry: Entry, given: dict[str, float | str]) -> dict[str, float | str]:
