@@ -3,10 +3,12 @@
 import contextlib
 import functools
 import os
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from typing import Any
 
 ZERO_GPU = bool(os.environ.get("SPACES_ZERO_GPU"))
+_alone = threading.Lock()
 
 
 def gpu(seconds: int) -> Callable:
@@ -65,6 +67,20 @@ def describe(device: Any) -> str:
     with contextlib.suppress(OSError), open("/proc/cpuinfo") as lines:
         model = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "")
     return f"CPU, {torch.get_num_threads()} thread(s), {model or platform.machine()}"
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """torch on one thread, one caller at a time: for many small operations, where threads wait for each other."""
+    import torch
+
+    with _alone:
+        before = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
 
 
 def autocast(device: Any):

@@ -27,6 +27,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from genlab import device
 from genlab.codec.container import Reader, varint
 from genlab.codec.logistic import frequencies, on_grids
 from genlab.codec.stacks import PayloadError, Stacks
@@ -58,13 +59,8 @@ def usable(model: object) -> bool:
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
     """torch on one thread and without gradients while the coder's network runs; one coder at a time."""
-    with _lock, torch.no_grad():
-        before = torch.get_num_threads()
-        torch.set_num_threads(1)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(before)
+    with _lock, torch.no_grad(), device.one_thread():
+        yield
 
 
 @dataclass(frozen=True)

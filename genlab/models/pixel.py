@@ -22,7 +22,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from genlab.device import autocast
+from genlab.device import autocast, one_thread
 from genlab.models.contract import Batch, Images, Labels, check_labels, knob
 from genlab.models.exact import Exact, exact_layers, to_grid
 from genlab.models.layers import Descent
@@ -192,8 +192,9 @@ class PixelCNN(nn.Module):
         """Pictures (n, c, h, w) of the asked-for classes."""
         labels = check_labels(labels, seeds, self.classes)
         flat = torch.zeros(len(seeds), self.count, dtype=torch.long, device=seeds.device)
-        for _ in self.draw(flat, torch.ones_like(flat, dtype=torch.bool), seeds, labels, knobs):
-            pass
+        with one_thread():
+            for _ in self.draw(flat, torch.ones_like(flat, dtype=torch.bool), seeds, labels, knobs):
+                pass
         return as_images(flat, self.shape)
 
     def trace(
@@ -221,8 +222,9 @@ class PixelCNN(nn.Module):
         labels = None if labels is None else check_labels(labels, seeds, self.classes)
         flat = in_order(images)
         holes = missing[..., None].expand(*missing.shape, self.shape[0]).flatten(1)
-        for _ in self.draw(flat, holes, seeds, labels, knobs):
-            pass
+        with one_thread():
+            for _ in self.draw(flat, holes, seeds, labels, knobs):
+                pass
         return as_images(flat, self.shape)
 
     @torch.no_grad()
