@@ -16,6 +16,7 @@ from torch import nn
 from genlab.models import FAMILIES, build
 
 SHELF = Path(__file__).resolve().parent.parent / "model_cards"
+RECORD = "genlab"  # key of our record in a config.json that another library owns
 WEIGHTS = "model.safetensors"
 LARGEST = 64 * 2**20  # bytes of weights that will be read
 SMALL = 4096  # buffers of up to this many numbers keep float32
@@ -52,6 +53,8 @@ def read(folder: Path) -> dict[str, Any]:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{folder.name}: config.json cannot be read ({error}); get the folder again.") from None
+    if isinstance(config, dict):
+        config = config.get(RECORD, config)
     needed = {"name", "recipe", "metrics", "weights_sha256"}
     missing = needed - set(config) if isinstance(config, dict) else needed
     if missing:
@@ -92,21 +95,32 @@ def save(
     for place, text in (model.library_files() if prefix else {}).items():
         write(folder / place, text.encode())
     write(folder / file, raw)
-    write_config(folder, config)
+    if hasattr(model, "library_config"):
+        write_json(folder / "config.json", model.library_config() | {RECORD: config})
+    else:
+        write_json(folder / "config.json", config)
     return config
 
 
 def write_config(folder: Path, config: dict[str, Any]) -> None:
-    """Write `config.json`, sorted, by temporary file and rename."""
-    text = json.dumps(config, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    write(folder / "config.json", text.encode())
+    """Write our record into `config.json`, beside what another library keeps there."""
+    path = folder / "config.json"
+    whole = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    write_json(path, whole | {RECORD: config} if RECORD in whole else config)
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write a JSON file by temporary file and rename."""
+    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    write(path, text.encode())
 
 
 def weights_of(family: str | type[nn.Module] | None) -> tuple[str, str]:
     """What the tensors' names begin with in the model but not in the file, and where in a folder the file lies.
 
     A class whose network another library can open names both in `WEIGHTS` and has `library_files`, the descriptions
-    which that library asks for; every other one is kept whole in `model.safetensors`.
+    which that library asks for; every other one is kept whole in `model.safetensors`. Where the library owns
+    `config.json` too, `library_config` is what it holds, and our record is its key `genlab`.
     """
     kind = family if isinstance(family, type) else FAMILIES.get(str(family))
     part, file = getattr(kind, "WEIGHTS", ("", WEIGHTS))
@@ -158,6 +172,11 @@ def load(folder: Path, device: str | torch.device = "cpu") -> nn.Module:
     except (RuntimeError, SafetensorError) as error:
         reason = str(error).strip().splitlines()[-1].strip()
         raise CheckpointError(f"{config['name']}: the weights do not fit the model ({reason}).") from None
+    if hasattr(model, "take_library_files"):
+        try:
+            model.take_library_files(folder)
+        except (OSError, ValueError) as error:
+            raise CheckpointError(f"{config['name']}: its tokenizer cannot be read ({error}).") from None
     return model.to(device).eval().requires_grad_(False)
 
 

@@ -38,11 +38,13 @@ class Batches:
 
     Args:
         items: array or tensor of n rows; uint8 is scaled to [0, 1].
-        labels: int64, (n,).
+        labels: int64, (n,); None where there are none, which gives zeros.
     """
 
-    def __init__(self, items, labels, *, batch: int, seed: int = 0, device: str | torch.device = "cpu"):
-        self.items, self.labels = torch.as_tensor(items).to(device), torch.as_tensor(labels).to(device)
+    def __init__(self, items, labels=None, *, batch: int, seed: int = 0, device: str | torch.device = "cpu"):
+        self.items = torch.as_tensor(items).to(device)
+        labels = torch.zeros(len(self.items), dtype=torch.int64) if labels is None else labels
+        self.labels = torch.as_tensor(labels).to(device)
         self.batch, self.seed, self.device = min(batch, len(self.items)), seed, device
         self._epoch, self._order = -1, None
 

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from genlab import checkpoint
-from genlab.data import Data, load, portraits, professions
+from genlab.data import Corpus, Data, load, names, portraits, professions
 from genlab.device import describe
 from genlab.fit import Batches, Progress, fit, save_state
 from genlab.models import build
@@ -257,6 +257,33 @@ RECIPES: dict[str, Recipe] = {
         lr=1.5e-3,
         ema=0.998,
     ),
+    "gpt-names": Recipe(
+        "gpt",
+        "names",
+        {
+            "vocabulary": 160,
+            "units": "characters",
+            "width": 96,
+            "layers": 4,
+            "heads": 4,
+            "context": 32,
+            "dropout": 0.1,
+            "controls": {"country": names.COUNTRIES, "gender": names.GENDERS},
+        },
+        steps=4000,
+        batch=128,
+        lr=2e-3,
+        ema=0.998,
+    ),
+    "gpt-shakespeare": Recipe(
+        "gpt",
+        "shakespeare",
+        {"vocabulary": 2048, "width": 192, "layers": 6, "heads": 3, "context": 256, "dropout": 0.1},
+        steps=5000,
+        batch=16,
+        lr=2e-3,
+        ema=0.998,
+    ),
     "photo-codec": Recipe("photo-codec", "photograph-tiles", {}, steps=11000, batch=4, lr=1e-3, ema=0.998),
     "fashion-codec": Recipe("item-codec", "fashion", {}, steps=12500, batch=32, lr=2e-3, ema=0.998),
 }
@@ -310,7 +337,13 @@ def train(name: str, work: Path, *, device: str = "cpu", steps: int | None = Non
     data, folder = load(recipe.data), work / name
     with torch.random.fork_rng():
         torch.manual_seed(recipe.seed)
-        model = untrained(recipe).to(device, memory_format=torch.channels_last)
+        model = untrained(recipe)
+    if isinstance(data, Corpus):
+        model.learn_tokens(data)
+        items, labels = model.items_of(data), None
+    else:
+        items, labels = data.items, labels_for(model, data)
+    model = model.to(device, memory_format=torch.channels_last)
     seconds = {}
     finished = folder / "first.pt"  # the first of two stages
     if finished.exists():
@@ -320,7 +353,7 @@ def train(name: str, work: Path, *, device: str = "cpu", steps: int | None = Non
     else:
         run = fit(
             model,
-            Batches(data.items, labels_for(model, data), batch=recipe.batch, seed=recipe.seed, device=device),
+            Batches(items, labels, batch=recipe.batch, seed=recipe.seed, device=device),
             steps=recipe.steps,
             lr=recipe.lr,
             ema=recipe.ema,

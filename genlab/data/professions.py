@@ -7,14 +7,13 @@ one is for testing, so that no pair straddles the splits.
 
 import functools
 import io
-import subprocess
 import tarfile
 from pathlib import Path
 
 import numpy as np
 
 from genlab.data import Data, DataError
-from genlab.data.fetch import obtain
+from genlab.data.fetch import npm_package, obtain
 
 PACKAGE, VERSION = "emoji-datasource-google", "16.0.0"
 ARCHIVE = f"{PACKAGE}-{VERSION}.tgz"
@@ -58,12 +57,8 @@ def file_name(profession: str, presentation: str, tone: int) -> str:
 
 
 def from_npm(folder: Path) -> None:
-    """The package as npm downloads it; nothing in it is run."""
-    try:
-        command = ["npm", "pack", "--ignore-scripts", "--silent", f"{PACKAGE}@{VERSION}"]
-        subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=900)
-    except FileNotFoundError as error:
-        raise DataError(f"{PACKAGE} {VERSION} is fetched by npm, which is not installed") from error
+    """The package as npm downloads it."""
+    npm_package(f"{PACKAGE}@{VERSION}", folder)
 
 
 def on_white(png: bytes) -> np.ndarray:

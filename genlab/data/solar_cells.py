@@ -6,15 +6,12 @@ them are part of this repository.
 
 import functools
 import io
-import subprocess
-import sys
 import zipfile
-from pathlib import Path
 
 import numpy as np
 
-from genlab.data import Data, DataError
-from genlab.data.fetch import obtain
+from genlab.data import Data
+from genlab.data.fetch import obtain, python_package
 
 PACKAGE, VERSION = "elpv-dataset", "1.0.0.post1"
 ARCHIVE = "elpv_dataset-1.0.0.post1-py3-none-any.whl"
@@ -28,15 +25,6 @@ CAVEATS = (
 )
 
 
-def from_pypi(folder: Path) -> None:
-    """The package as pip downloads it; it is not installed and nothing in it is run."""
-    try:
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", f"{PACKAGE}=={VERSION}"]
-        subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=900)
-    except subprocess.CalledProcessError as error:
-        raise DataError(f"{PACKAGE} {VERSION} could not be downloaded by pip") from error
-
-
 @functools.cache
 def load(split: str) -> Data:
     """Items uint8 (n, 1, 300, 300): in "test" a fifth of the cells without defect and all others, in "train" the rest.
@@ -45,6 +33,9 @@ def load(split: str) -> Data:
     """
     from PIL import Image
 
+    from_pypi = functools.partial(
+        python_package, f"{PACKAGE}=={VERSION}", archive=ARCHIVE, sha256=HASHES[ARCHIVE]
+    )
     archive = obtain("solar-cells", HASHES, places=[], sources=[from_pypi]) / ARCHIVE
     with zipfile.ZipFile(archive) as packed:
         rows = [line.split() for line in packed.read("elpv_dataset/data/labels.csv").decode().splitlines() if line]

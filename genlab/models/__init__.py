@@ -7,6 +7,7 @@ from torch import nn
 from genlab.models.autoencoder import AE
 from genlab.models.diffusion import Diffusion
 from genlab.models.gan import GAN
+from genlab.models.gpt import GPT
 from genlab.models.item_codec import ItemCodec
 from genlab.models.judge import Judge
 from genlab.models.photo_codec import PhotoCodec
@@ -24,6 +25,7 @@ FAMILIES: dict[str, type[nn.Module]] = {
     "pixelcnn": PixelCNN,
     "pixelrnn": PixelRNN,
     "diffusion": Diffusion,
+    "gpt": GPT,
 }
 
 

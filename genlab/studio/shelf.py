@@ -219,8 +219,9 @@ def config_of(name: str) -> dict[str, Any]:
     """
     path = folder_of(name)
     try:
-        return json.loads((path / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        whole = json.loads((path / "config.json").read_text(encoding="utf-8"))
+        return whole.get("genlab", whole)  # a transformers model keeps our record under that key
+    except (OSError, ValueError, AttributeError):
         raise StudioError(f"The config.json of {name} cannot be read: get its folder again.") from None
 
 

@@ -1,0 +1,84 @@
+"""Tokenizers of the language models, trained here by the library `tokenizers` and kept as `tokenizer.json`.
+
+Three kinds: "characters", one token each; "bytes", byte pairs merged by how often they meet (Sennrich, Haddow and Birch
+2016; on bytes, Radford et al. 2019), so that any text can be written; "pieces", WordPiece of lower-cased words (Schuster
+and Nakajima 2012; Devlin et al. 2019).
+"""
+
+import functools
+import json
+from collections.abc import Iterable, Sequence
+
+from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+
+END, PAD, ANY = "<end>", "<pad>", "<any>"
+MASK, UNKNOWN = "[MASK]", "[UNK]"
+KINDS = ("characters", "bytes", "pieces")
+
+
+def learn(kind: str, texts: Sequence[str], *, vocabulary: int, special: Sequence[str]) -> str:
+    """A tokenizer of at most `vocabulary` tokens as JSON; the special ones come first.
+
+    Raises:
+        ValueError: the kind is unknown, or the texts have more characters than the vocabulary has room for.
+    """
+    if kind == "characters":
+        known = [*special, *sorted(set("".join(texts)))]
+        if len(known) > vocabulary:
+            raise ValueError(f"The texts have {len(known)} tokens and the vocabulary room for {vocabulary}.")
+        tokenizer = Tokenizer(models.WordLevel({token: i for i, token in enumerate(known)}, unk_token=PAD))
+        tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex("."), "isolated")
+        tokenizer.decoder = decoders.Fuse()
+    elif kind == "bytes":
+        tokenizer = Tokenizer(models.BPE())
+        tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+        tokenizer.decoder = decoders.ByteLevel()
+        trainer = trainers.BpeTrainer(
+            vocab_size=vocabulary,
+            special_tokens=list(special),
+            initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+            show_progress=False,
+        )
+        tokenizer.train_from_iterator(_lines(texts), trainer)
+    elif kind == "pieces":
+        tokenizer = Tokenizer(models.WordPiece(unk_token=UNKNOWN))
+        tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+        tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+        tokenizer.decoder = decoders.WordPiece()
+        trainer = trainers.WordPieceTrainer(
+            vocab_size=vocabulary, special_tokens=list(special), limit_alphabet=200, show_progress=False
+        )
+        tokenizer.train_from_iterator(_lines(texts), trainer)
+    else:
+        raise ValueError(f"Tokenizers are {', '.join(KINDS)}; {kind!r} was given.")
+    tokenizer.add_special_tokens(list(special))
+    return tokenizer.to_str()
+
+
+def _lines(texts: Iterable[str]) -> Iterable[str]:
+    for text in texts:
+        yield from text.splitlines(keepends=True)
+
+
+@functools.lru_cache(maxsize=32)
+def opened(described: str) -> Tokenizer:
+    """The tokenizer that a `tokenizer.json` describes.
+
+    Raises:
+        ValueError: it describes none.
+    """
+    try:
+        return Tokenizer.from_str(described)
+    except Exception as error:  # the library raises plain exceptions
+        raise ValueError(f"tokenizer.json cannot be read ({str(error)[:80]}).") from None
+
+
+def described(tokenizer: str, *, context: int, roles: dict[str, str]) -> dict[str, str]:
+    """The files that transformers' `AutoTokenizer` asks for, by name.
+
+    Args:
+        roles: such as {"pad_token": "<pad>"}.
+    """
+    settings = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": context, **roles}
+    settings["clean_up_tokenization_spaces"] = False
+    return {"tokenizer.json": tokenizer, "tokenizer_config.json": json.dumps(settings, indent=1) + "\n"}
