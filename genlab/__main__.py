@@ -211,6 +211,7 @@ def train_model(arguments: argparse.Namespace) -> int:
     if arguments.publish:
         target = recipes.home_of(name) or shelf.folder() / name
         target.mkdir(parents=True, exist_ok=True)
+        checkpoint.drop_weights(target)
         for file in checkpoint.files_of(folder):
             (target / file).parent.mkdir(exist_ok=True)
             shutil.move(folder / file, target / file)

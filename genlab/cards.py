@@ -144,7 +144,7 @@ def render(name: str, shelf: Path = checkpoint.SHELF) -> str:
     else:
         distances = BY_PIXEL if hasattr(family, "encode") and not hasattr(family, "sample") else source.distances
     body = {
-        "Model details": details(config),
+        "Model details": details(config, folder),
         "Intended use": f"{texts['Intended use']}\n\n### Out-of-scope use\n\n{texts['Out-of-scope use']}",
         "Factors": texts["Factors"],
         "Metrics": HOW_TO_READ.format(distances=distances.format(kind=kind, Kind=kind.capitalize())),
@@ -184,8 +184,8 @@ def check(name: str, shelf: Path = checkpoint.SHELF) -> list[str]:
     for picture in PICTURES:
         if not (folder / picture).is_file():
             faults.append(f"{name}: {picture}, which the card shows, is missing.")
-    weights = folder / checkpoint.weights_of(config["recipe"]["family"])[1]
-    if not weights.is_file() or hashlib.sha256(weights.read_bytes()).hexdigest() != config["weights_sha256"]:
+    weights = checkpoint.read_weights(folder / checkpoint.weights_of(config["recipe"]["family"])[1])
+    if weights is None or hashlib.sha256(weights).hexdigest() != config["weights_sha256"]:
         faults.append(f"{name}: the weights are not those of config.json: measure them and write the card again.")
     if card != expected:
         faults.append(f"{name}: README.md is not what config.json and about.md give: run card {name} --write.")
@@ -220,18 +220,19 @@ def write_figures(readme: Path, shelf: Path = checkpoint.SHELF) -> None:
 # ---- parts of the card
 
 
-def details(config: dict[str, Any]) -> str:
+def details(config: dict[str, Any], folder: Path) -> str:
     """Family, size, recipe, versions, and the knobs with their ranges."""
     kind = FAMILIES[config["recipe"]["family"]]
     paragraphs = (sys.modules[kind.__module__].__doc__ or "").strip().split("\n\n")[:2]
     theory = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
     versions = ", ".join(f"{name} {version}" for name, version in config["versions"].items())
+    file = checkpoint.weights_of(config["recipe"]["family"])[1]
+    packed = "" if (folder / file).exists() else f", kept as `{file}{checkpoint.PACKED}`"
     lines = [
         theory,
         "",
         f"- Developed by the GenLab contributors; licence of the weights: {LICENCE}.",
-        f"- Parameters: {config['parameters']:,}. Weights: `{checkpoint.weights_of(config['recipe']['family'])[1]}`, "
-        f"sha256 `{config['weights_sha256']}`.",
+        f"- Parameters: {config['parameters']:,}. Weights: `{file}`, sha256 `{config['weights_sha256']}`{packed}.",
         f"- Made with {versions}.",
     ]
     knobs = getattr(kind, "Knobs", None)

@@ -275,6 +275,15 @@ RECIPES: dict[str, Recipe] = {
         lr=2e-3,
         ema=0.998,
     ),
+    "bert-stories": Recipe(
+        "bert",
+        "stories",
+        {"vocabulary": 3072, "width": 128, "layers": 4, "heads": 2, "context": 96},
+        steps=8000,
+        batch=32,
+        lr=2e-3,
+        ema=0.998,
+    ),
     "gpt-shakespeare": Recipe(
         "gpt",
         "shakespeare",

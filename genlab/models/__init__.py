@@ -5,6 +5,7 @@ from typing import Any
 from torch import nn
 
 from genlab.models.autoencoder import AE
+from genlab.models.bert import BERT
 from genlab.models.diffusion import Diffusion
 from genlab.models.gan import GAN
 from genlab.models.gpt import GPT
@@ -26,6 +27,7 @@ FAMILIES: dict[str, type[nn.Module]] = {
     "pixelrnn": PixelRNN,
     "diffusion": Diffusion,
     "gpt": GPT,
+    "bert": BERT,
 }
 
 

@@ -1,7 +1,7 @@
 """What a model can do: small protocols, and the knobs a visitor may turn."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
@@ -158,6 +158,51 @@ class Completer(Protocol):
     ) -> Images: ...
 
 
+@runtime_checkable
+class Writer(Protocol):
+    """Draws texts token by token, and says how unlikely each token of a text is.
+
+    `write` yields, token after token, one of every text and the model's log-probabilities; `code_lengths` are nats a
+    token. Controls are groups that can be asked for, by attribute.
+    """
+
+    vocabulary: int
+    context: int
+    controls: Mapping[str, tuple[str, ...]]
+    Knobs: type
+
+    def tokens_of(self, text: str) -> list[int]: ...
+
+    def text_of(self, tokens: Sequence[int]) -> str: ...
+
+    def write(self, prompt: Sequence[int], seeds: Seeds, knobs: Any = None, *, most: int) -> Iterator[Any]: ...
+
+    def code_lengths(self, tokens: Sequence[int]) -> np.ndarray: ...
+
+
+@runtime_checkable
+class Filler(Protocol):
+    """Guesses hidden words from both sides: `fill` gives log-probabilities (m, v) at the m masks of a text."""
+
+    vocabulary: int
+    context: int
+
+    def tokens_of(self, text: str) -> list[int]: ...
+
+    def text_of(self, tokens: Sequence[int]) -> str: ...
+
+    def fill(self, tokens: Sequence[int]) -> np.ndarray: ...
+
+    def pseudo_code_lengths(self, tokens: Sequence[int]) -> np.ndarray: ...
+
+
+@runtime_checkable
+class Attentive(Protocol):
+    """Shows where each token of a text looks: (layers, heads, t, t), rows that sum to 1."""
+
+    def attentions(self, tokens: Sequence[int]) -> np.ndarray: ...
+
+
 CAPABILITIES = {
     "generate": Generator,
     "autoencode": Autoencoder,
@@ -169,6 +214,9 @@ CAPABILITIES = {
     "watch": Stepwise,
     "denoise": Denoiser,
     "complete": Completer,
+    "write": Writer,
+    "fill": Filler,
+    "attend": Attentive,
 }
 
 

@@ -25,7 +25,7 @@ from transformers import (
 from genlab.device import autocast
 from genlab.models import tokens as vocabulary_of
 from genlab.models.contract import Batch, knob
-from genlab.models.layers import MICRO_BATCH, Descent, pad_rows
+from genlab.models.layers import MICRO_BATCH, Descent, attention, pad_rows
 from genlab.models.tokens import ANY, END, PAD, opened
 from genlab.models.untied import untie
 from genlab.seeds import Seeds
@@ -106,16 +106,14 @@ class GPT(nn.Module):
 
     def learn_tokens(self, corpus) -> None:
         """Train the tokenizer on a `Corpus`."""
-        self.described = vocabulary_of.learn(
-            self.units, corpus.texts, vocabulary=self.vocabulary, special=self.special
-        )
+        self.described = vocabulary_of.learn(self.units, corpus.texts, vocabulary=self.vocabulary, special=self.special)
 
-    def encode(self, text: str) -> list[int]:
+    def tokens_of(self, text: str) -> list[int]:
         """Tokens of a text; what characters the vocabulary lacks is left out."""
         found = opened(self.described).encode(text, add_special_tokens=False).ids
         return [token for token in found if token != 1]
 
-    def decode(self, tokens: Sequence[int]) -> str:
+    def text_of(self, tokens: Sequence[int]) -> str:
         """The text of tokens; special ones are left out."""
         return opened(self.described).decode(list(tokens), skip_special_tokens=True)
 
@@ -145,10 +143,10 @@ class GPT(nn.Module):
             rows = []
             for i, text in enumerate(corpus.texts):
                 groups = {name: corpus.groups[name][corpus.attributes[name][i]] for name in self.controls}
-                rows.append([*self.asked(**groups), *self.encode(text), 0][: self.context + 1])
+                rows.append([*self.asked(**groups), *self.tokens_of(text), 0][: self.context + 1])
             longest = max(map(len, rows))
             return torch.tensor([row + [1] * (longest - len(row)) for row in rows])
-        stream = torch.tensor([token for text in corpus.texts for token in (0, *self.encode(text))])
+        stream = torch.tensor([token for text in corpus.texts for token in (0, *self.tokens_of(text))])
         return stream.unfold(0, min(self.context + 1, len(stream)), max(1, self.context // 4)).contiguous()
 
     # ---- learning
@@ -196,6 +194,21 @@ class GPT(nn.Module):
                 done = start + length
         return found
 
+    @torch.no_grad()
+    def attentions(self, tokens: Sequence[int]) -> np.ndarray:
+        """Where each token looks: (layers, heads, t, t), rows that sum to 1; the last `context` tokens of a text.
+
+        Equation 1 of Vaswani et al. (2017), computed beside the network from what enters each block.
+        """
+        given = torch.tensor([list(tokens)[-self.context :]], device=self.device)
+        entering = self.network(given, use_cache=False, output_hidden_states=True).hidden_states
+        future = torch.ones(given.shape[1], given.shape[1], dtype=torch.bool, device=self.device).triu(1)
+        maps = []
+        for block, h in zip(self.network.transformer.h, entering, strict=False):
+            query, key, _ = block.attn.c_attn(block.ln_1(h)).chunk(3, -1)
+            maps.append(attention(query[0], key[0], self.network.config.n_head, future))
+        return torch.stack(maps).cpu().numpy()
+
     # ---- drawing
 
     @torch.no_grad()
@@ -237,7 +250,7 @@ class GPT(nn.Module):
             cache = answer.past_key_values
             logits = answer.logits[:, -1].float()[: len(seeds)]
             plain = logits.log_softmax(-1)
-            logits = self.forbid(logits, [len(tokens) for tokens in so_far][0], ends)
+            logits = self.forbid(logits, len(so_far[0]), ends)
             if processors:
                 logits = processors(torch.tensor(so_far, device=self.device), logits)
             drawn = self.choose(warp(None, logits), seeds, knobs, so_far, adjust)
@@ -298,7 +311,7 @@ class GPT(nn.Module):
 
     def take_library_files(self, folder) -> None:
         """The other way round: the tokenizer of a folder."""
-        self.described = (folder / "tokenizer.json").read_text(encoding="utf-8")
+        self.described = vocabulary_of.kept(folder, self.vocabulary)
 
 
 def warpers(knobs: Knobs) -> LogitsProcessorList:

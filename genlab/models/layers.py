@@ -80,6 +80,17 @@ def sinusoid(t: Tensor, width: int, longest: float = 1000.0) -> Tensor:
     return torch.cat([angles.sin(), angles.cos()], dim=1)
 
 
+def attention(query: Tensor, key: Tensor, heads: int, barred: Tensor | None = None) -> Tensor:
+    """Weights (heads, t, t) of scaled dot-product attention (Vaswani et al. 2017, equation 1) from (t, d) each.
+
+    Args:
+        barred: bool (t, t), what may not be looked at.
+    """
+    query, key = (x.unflatten(-1, (heads, -1)).transpose(0, 1) for x in (query, key))
+    scores = query @ key.transpose(1, 2) / math.sqrt(query.shape[-1])
+    return (scores if barred is None else scores.masked_fill(barred, -torch.inf)).softmax(-1)
+
+
 def cosine(fraction: float, warm_up: float = 0.02, final: float = 0.01) -> float:
     """Learning-rate factor: a linear rise over `warm_up` of the run, then half a cosine down to `final`."""
     if fraction < warm_up:

@@ -1,13 +1,14 @@
 """Tokenizers of the language models, trained here by the library `tokenizers` and kept as `tokenizer.json`.
 
-Three kinds: "characters", one token each; "bytes", byte pairs merged by how often they meet (Sennrich, Haddow and Birch
-2016; on bytes, Radford et al. 2019), so that any text can be written; "pieces", WordPiece of lower-cased words (Schuster
-and Nakajima 2012; Devlin et al. 2019).
+Three kinds: "characters", one token each; "bytes", byte pairs merged by how often they meet (Sennrich, Haddow and
+Birch 2016; on bytes, Radford et al. 2019), so that any text can be written; "pieces", WordPiece of lower-cased words
+(Schuster and Nakajima 2012; Devlin et al. 2019).
 """
 
 import functools
 import json
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
@@ -70,7 +71,20 @@ def opened(described: str) -> Tokenizer:
     try:
         return Tokenizer.from_str(described)
     except Exception as error:  # the library raises plain exceptions
-        raise ValueError(f"tokenizer.json cannot be read ({str(error)[:80]}).") from None
+        raise ValueError(f"tokenizer.json describes none, {str(error)[:80]}") from None
+
+
+def kept(folder: Path, vocabulary: int) -> str:
+    """The `tokenizer.json` of a folder.
+
+    Raises:
+        ValueError: it describes no tokenizer, or one of more tokens than the model has. OSError: it is not there.
+    """
+    text = (folder / "tokenizer.json").read_text(encoding="utf-8")
+    size = opened(text).get_vocab_size()
+    if size > vocabulary:
+        raise ValueError(f"tokenizer.json has {size:,} tokens, and the model {vocabulary:,}")
+    return text
 
 
 def described(tokenizer: str, *, context: int, roles: dict[str, str]) -> dict[str, str]:

@@ -10,6 +10,7 @@ import torch
 from variants import DECLARED, VARIANTS
 
 from genlab import checkpoint
+from genlab.data import Corpus
 from genlab.models import FAMILIES, build
 from genlab.models.contract import CAPABILITIES, Batch, capabilities, check_knobs
 from genlab.seeds import Seeds
@@ -32,12 +33,16 @@ def make(variant: str, seed: int = 0):
         model = build(family, arguments)
         for parameter in model.parameters():
             parameter.data.add_(0.05 * torch.randn_like(parameter))
+    if hasattr(model, "learn_tokens"):
+        model.learn_tokens(Corpus("a", "train", ("abc abd",), (), "none", "nobody"))
     return model.eval()
 
 
 def items(model, n: int, seed: int = 1):
-    """n blocky pictures in 8-bit values (rows and series: normal numbers), and labels."""
+    """n blocky pictures in 8-bit values (rows and series: normal numbers; texts: tokens), and labels."""
     stream = torch.Generator().manual_seed(seed)
+    if hasattr(model, "vocabulary"):
+        return torch.randint(8, model.vocabulary, (n, *model.shape), generator=stream), torch.arange(n) % 3
     if len(model.shape) < 3:
         return torch.randn(n, *model.shape, generator=stream), torch.arange(n) % 3
     blocks = torch.rand(n, model.shape[0], 2, 2, generator=stream)
@@ -175,7 +180,9 @@ def test_save_and_load_give_the_same_bits(variant, tmp_path):
 
 
 def answer(model, images) -> bytes:
-    """What a model that draws nothing makes of pictures."""
+    """What a model that draws no pictures makes of some, or of tokens."""
+    if hasattr(model, "log_chances"):
+        return model.log_chances(images).numpy().tobytes()
     if hasattr(model, "logits"):
         return model.logits(images).numpy().tobytes()
     whole = images.mul(255).byte().numpy()

@@ -104,6 +104,13 @@ VARIANTS = {
         "diffusion", {"shape": (3, 8, 8), "widths": (8, 16), "patch": 1, "attention": False, "blocks": 2},
     ),
     "diffusion flow": ("diffusion", {"shape": SHAPE, "classes": 3, "process": "flow", "widths": (8, 16)}),
+    "gpt": ("gpt", {"vocabulary": 300, "width": 16, "layers": 2, "heads": 2, "context": 16}),
+    "gpt names": (
+        "gpt",
+        {"vocabulary": 60, "units": "characters", "width": 16, "layers": 1, "heads": 2, "context": 16,
+         "controls": {"country": ("Here", "There"), "gender": ("female", "male")}},
+    ),
+    "bert": ("bert", {"vocabulary": 200, "width": 16, "layers": 2, "heads": 2, "context": 16}),
 }  # fmt: skip
 DECLARED = {
     "vae": ("generate", "autoencode", "likelihood"),
@@ -115,4 +122,6 @@ DECLARED = {
     "pixelcnn": ("generate", "likelihood", "watch", "complete"),
     "pixelrnn": ("generate", "likelihood", "watch"),
     "diffusion": ("generate", "denoise", "complete"),
+    "gpt": ("write", "attend"),
+    "bert": ("fill", "attend"),
 }
