@@ -56,7 +56,7 @@ class BERT(nn.Module):
         if width % heads:
             raise ValueError(f"The width must be a multiple of {heads} heads; {width} was given.")
         self.vocabulary, self.context, self.asked = vocabulary, context, asked
-        self.shape, self.classes = (context,), 0
+        self.shape, self.classes, self.special = (context,), 0, SPECIAL
         self.network = untie(BertForMaskedLM(BertConfig(
             vocab_size=vocabulary, hidden_size=width, num_hidden_layers=layers, num_attention_heads=heads,
             intermediate_size=4 * width, max_position_embeddings=context, type_vocab_size=1,

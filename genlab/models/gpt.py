@@ -222,6 +222,7 @@ class GPT(nn.Module):
         adjust: Adjust | None = None,
         processors: LogitsProcessorList | None = None,
         ends: bool = True,
+        towards: tuple[Sequence[int], float] | None = None,
     ) -> Iterator[Drawn]:
         """Go on from a prompt, one text a seed, a token of each at a time, until all have ended or `most` are drawn.
 
@@ -232,6 +233,8 @@ class GPT(nn.Module):
             adjust: (item, tokens so far, probabilities (v,)) -> probabilities, after the knobs: where a mark goes in.
             processors: of transformers, applied to the logits before the knobs.
             ends: whether an end may be drawn.
+            towards: another prompt of as many tokens, and how far from this one to it, 0 to 1, the embeddings of the
+                prompt are moved: between two groups, for one.
         """
         if len(seeds) > MICRO_BATCH:
             raise ValueError(f"At most {MICRO_BATCH} texts are drawn at a time; {len(seeds)} were asked for.")
@@ -245,8 +248,11 @@ class GPT(nn.Module):
         for _ in range(most):
             if history.shape[1] >= self.context:
                 history, cache = history[:, -(self.context // 2) :], None
-            given = history if cache is None else history[:, -1:]
-            answer = self.network(given, past_key_values=cache, use_cache=True)
+            if cache is None and towards is not None and history.shape[1] == len(prompt):
+                entering = {"inputs_embeds": self.between(history, *towards)}
+            else:
+                entering = {"input_ids": history if cache is None else history[:, -1:]}
+            answer = self.network(**entering, past_key_values=cache, use_cache=True)
             cache = answer.past_key_values
             logits = answer.logits[:, -1].float()[: len(seeds)]
             plain = logits.log_softmax(-1)
@@ -265,6 +271,13 @@ class GPT(nn.Module):
                 return
             newest = pad_rows(torch.tensor(drawn, device=self.device)[:, None], MICRO_BATCH)
             history = torch.cat([history, newest], 1)
+
+    def between(self, given: Tensor, other: Sequence[int], share: float) -> Tensor:
+        """Embeddings (n, t, width) between those of `given` (n, t) and of another prompt."""
+        if len(other) != given.shape[1]:
+            raise ValueError(f"The other prompt has {len(other)} tokens and not {given.shape[1]}.")
+        there = torch.tensor(list(other), device=self.device).expand_as(given)
+        return torch.lerp(*(self.network.transformer.wte(x) for x in (given, there)), share)
 
     def forbid(self, logits: Tensor, place: int, ends: bool) -> Tensor:
         """Logits (n, v) without the tokens that make no sense at this place of a text."""

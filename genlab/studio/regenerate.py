@@ -3,7 +3,7 @@
 import numpy as np
 
 from audits.provenance import Claim, Sealed, content_digest, pixel_marks, read_claim, verify
-from genlab.studio import generate, generate_hub, kinds, marking, mitigate, shelf, uploads, walk
+from genlab.studio import generate, generate_hub, kinds, marking, mitigate, shelf, uploads, walk, write
 from genlab.studio.decode import decode
 from genlab.studio.encode import Encoded, parsed
 from genlab.studio.shelf import Entry, StudioError
@@ -67,6 +67,8 @@ def repeatable(claim: Claim) -> Entry | None:
 def _generated(known: Entry, claim: Claim) -> Sealed:
     if "method" in claim.inputs:
         return mitigate.remade(claim)
+    if "write" in known.capabilities:
+        return write.again(known, claim)
     count = claim.inputs.get("sheet")
     if count is None:
         return generate.generate(

@@ -43,6 +43,7 @@ class Entry:
         capabilities: names as in `genlab.models.contract.CAPABILITIES`.
         classes: class names that can be asked for (none: unconditional).
         latent: size of a code that alone decides a picture (0: it has none).
+        groups: groups that a writer can be asked for, by attribute.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Entry:
     classes: tuple[str, ...]
     knobs: tuple[KnobSpec, ...]
     latent: int
+    groups: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 def folder() -> Path:
@@ -139,8 +141,9 @@ def _describe(model: Any, config: dict[str, Any]) -> Entry:
         shape=tuple(model.shape),
         capabilities=able,
         classes=examples.class_names(data, count) if count else (),
-        knobs=_knob_specs(model) if "generate" in able else (),
+        knobs=_knob_specs(model) if {"generate", "write"} & set(able) else (),
         latent=latent,
+        groups=tuple(getattr(model, "controls", {}).items()),
     )
 
 

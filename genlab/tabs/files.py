@@ -9,7 +9,7 @@ from gradio.utils import get_upload_folder
 
 from audits.provenance import Sealed
 
-SUFFIXES = {"image/png": ".png", "image/gif": ".gif", "video/mp4": ".mp4"}
+SUFFIXES = {"image/png": ".png", "image/gif": ".gif", "video/mp4": ".mp4", "text/plain": ".txt"}
 
 
 def stored(sealed: Sealed, name: str) -> str:

@@ -127,7 +127,7 @@ def _forget() -> list:
 def _again(claim: Claim) -> list:
     sealed = make_again(claim)
     path = stored(sealed, f"again-{claim.model}-{claim.seed}")
-    playable = sealed.media_type != "video/mp4"
+    playable = sealed.media_type.startswith("image/")
     return [gr.update(value=path if playable else None, visible=playable), gr.update(value=path, visible=True)]
 
 

@@ -1,0 +1,32 @@
+"""The mark in texts: which models carry it, how it goes into a draw, and who reads it in any text."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from audits.provenance import text_marks
+from audits.provenance.detection import Reader
+from genlab.studio import marking, shelf
+
+
+def carriers() -> list[shelf.Entry]:
+    """Models whose texts are marked: those that write more than single items."""
+    return [known for known in shelf.with_capability("write") if not known.groups]
+
+
+def adjust_of(name: str) -> Callable[[int, Sequence[int], np.ndarray], np.ndarray] | None:
+    """What puts this installation's mark into a model's draws, as `GPT.write` takes it; None where none goes in."""
+    if shelf.entry(name).groups:
+        return None
+    mark = text_marks.tournament(marking.key(), shelf.model(name).vocabulary)
+    return lambda item, tokens, chances: mark.adjust(tokens, chances)
+
+
+def readers() -> tuple[Reader, ...]:
+    """One for each model whose texts are marked; they read with its tokenizer."""
+    keys = [marking.key(), *marking.old_keys()]
+    found = []
+    for known in carriers():
+        model = shelf.model(known.name)
+        found.append(text_marks.reader(keys, model.vocabulary, model.tokens_of))
+    return tuple(found)

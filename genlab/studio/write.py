@@ -1,0 +1,345 @@
+"""Write: texts of a language model, token by token, marked as they are drawn and sealed with a claim beside them.
+
+Names and other items of a few letters are too short for a mark: they leave with the signed claim alone. Slurs of the
+word list are masked in whatever leaves; what was masked is told.
+"""
+
+import csv
+import functools
+import hashlib
+import io
+import json
+import unicodedata
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from audits.provenance import Claim, Sealed
+from audits.text.words import hidden
+from genlab.device import gpu
+from genlab.studio import marking, shelf, text_marks
+from genlab.studio.generate import whole_knobs, whole_seed
+from genlab.studio.shelf import Entry, StudioError
+
+MOST, AT_ONCE = 64, 16  # texts a request, and texts drawn side by side
+SHORTEST, LONGEST = 1, 600  # tokens that are drawn
+LARGEST_PROMPT = 2**20  # characters that are looked at
+EVERY = 6  # tokens between two looks at a text that is being written
+SHOWN = 5  # likeliest tokens shown beside each
+NAME_LENGTH = 40  # tokens of an item of a collection
+
+
+@dataclass(frozen=True)
+class Token:
+    """One token of a text: its characters, its chance in the model's eyes, and the likeliest ones in its place."""
+
+    text: str
+    chance: float
+    likeliest: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True)
+class Text:
+    """One text that was written.
+
+    Attributes:
+        prompt: what it goes on from, as far as the model saw it.
+        tokens: what was drawn.
+        groups: attribute -> group, asked for or drawn; of collections only.
+        masked: words that the word list hides in `text`.
+        ended: whether the model ended it.
+    """
+
+    prompt: str
+    tokens: tuple[Token, ...]
+    text: str
+    groups: Mapping[str, str]
+    masked: int
+    ended: bool
+
+
+@dataclass(frozen=True)
+class Written:
+    """What one request wrote.
+
+    Attributes:
+        sealed: one file a text, or one of all items of a collection, a line each; the claim is in `sidecar`.
+        names: a file name each.
+        notes: what should be told: a prompt that was cut, words that were masked, that no mark is in it.
+    """
+
+    texts: tuple[Text, ...]
+    sealed: tuple[Sealed, ...]
+    names: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    @functools.cached_property
+    def table(self) -> str:
+        """A collection's items as CSV: item, and its groups by attribute."""
+        rows = io.StringIO()
+        attributes = list(self.texts[0].groups) if self.texts else []
+        writer = csv.writer(rows, lineterminator="\n")
+        writer.writerow(["item", *attributes])
+        writer.writerows([text.text, *(text.groups[a] for a in attributes)] for text in self.texts)
+        return rows.getvalue()
+
+
+@dataclass(frozen=True)
+class Order:
+    """A request that was checked."""
+
+    known: Entry
+    prompt: str
+    tokens: tuple[int, ...]
+    groups: Mapping[str, str]
+    towards: Mapping[str, str]
+    share: float
+    seed: int
+    count: int
+    length: int
+    knobs: dict[str, float | str]
+    notes: tuple[str, ...]
+
+
+def writers() -> list[Entry]:
+    """Models that write: of texts first, of collections after them."""
+    return sorted(shelf.with_capability("write"), key=lambda known: bool(known.groups))
+
+
+def write(model: str, **asked) -> Written:
+    """All of `steps` at once; the arguments are its own."""
+    work = steps(model, **asked)
+    while True:
+        try:
+            next(work)
+        except StopIteration as done:
+            return done.value
+
+
+def steps(
+    model: str,
+    *,
+    prompt: str = "",
+    groups: Mapping[str, str | None] | None = None,
+    towards: Mapping[str, str | None] | None = None,
+    share: object = 0.0,
+    seed: object = 0,
+    count: object = 1,
+    length: object = 200,
+    knobs: Mapping[str, object] | None = None,
+) -> Generator[tuple[Text, ...], None, Written]:
+    """Write `count` texts, yielding what stands so far after every few tokens.
+
+    Args:
+        model: a model on the shelf that writes.
+        prompt: what a text goes on from; of one longer than the context the end is kept, and `notes` say so.
+        groups: attribute -> group, of models of collections; those left out are drawn.
+        towards: groups of the same attributes; the model is told something between the two.
+        share: how far towards them, 0 to 1.
+        seed: of the first text; text i has `seed + i`.
+        count: 1 to 64.
+        length: tokens at most, 1 to 600; a collection's items end by themselves.
+        knobs: values by name; those left out keep the model's defaults.
+
+    Raises:
+        ValueError: one sentence about what was given and what is allowed.
+    """
+    order = checked(model, prompt, groups, towards, share, seed, count, length, knobs)
+    finished: list[Text] = []
+    for first in range(0, order.count, AT_ONCE):
+        so_far: tuple[Text, ...] = ()
+        for so_far in drawn(order, order.seed + first, min(AT_ONCE, order.count - first)):
+            yield (*finished, *so_far)
+        finished += so_far
+    return sealed(order, tuple(finished))
+
+
+def checked(model, prompt, groups, towards, share, seed, count, length, knobs) -> Order:
+    """The request as an `Order`; raises as `steps`."""
+    known = shelf.require(model, "write")
+    network = shelf.model(known.name)
+    count = shelf.whole(count, "count", 1, MOST)
+    length = shelf.whole(length, "length", SHORTEST, LONGEST)
+    first = whole_seed(seed, count)
+    turned = whole_knobs(known, knobs)
+    given, other = (dict(asked or {}) for asked in (groups, towards))
+    given = {name: group for name, group in given.items() if group}
+    other = {name: group for name, group in other.items() if group}
+    between = isinstance(share, int | float) and not isinstance(share, bool) and 0 <= share <= 1
+    if not between:
+        raise StudioError(f"The share is a number from 0 to 1; {str(share)[:40]!r} was given.")
+    if not known.groups:
+        if given or other:
+            raise StudioError(f"{known.name} has no groups to ask for: leave them out.")
+        kept, tokens, notes = prompt_of(network, prompt)
+        return Order(known, kept, tokens, {}, {}, 0.0, first, count, length, turned, notes)
+    if prompt and str(prompt).strip():
+        raise StudioError(f"{known.name} writes items from nothing: leave the prompt out, and ask for groups instead.")
+    tokens = network.asked(**given)
+    tokens = tuple(tokens if all(name in given for name, _ in known.groups) else leading(tokens))
+    if other and (set(other) != set(given) or len(tokens) != len(known.groups) + 1):
+        raise StudioError("To go from one group to another, ask for every attribute at both ends.")
+    network.asked(**other)
+    return Order(known, "", tokens, given, other, float(share), first, count, NAME_LENGTH, turned, ())
+
+
+def leading(tokens: list[int]) -> list[int]:
+    """Control tokens as far as they are asked for from the first on; what is not asked for the model draws."""
+    return [*tokens[:1], *([] if 2 in tokens[1:2] else tokens[1:])]
+
+
+def prompt_of(network, prompt: object) -> tuple[str, tuple[int, ...], tuple[str, ...]]:
+    """What the model sees of a prompt, its tokens, and what is to be told of it."""
+    if not isinstance(prompt, str):
+        raise StudioError(f"The prompt is text; {str(prompt)[:40]!r} was given.")
+    if len(prompt) > LARGEST_PROMPT:
+        raise StudioError(f"The prompt has {len(prompt):,} characters; at most {LARGEST_PROMPT:,} are taken.")
+    text = "".join(
+        c for c in prompt.replace("\r\n", "\n") if c in "\n\t" or unicodedata.category(c)[0] != "C" or c == "\u200d"
+    )
+    notes = (
+        [] if len(text) == len(prompt.replace("\r\n", "\n")) else ["Control characters of the prompt were left out."]
+    )
+    room = network.context // 2  # so that a text begins with its own half
+    tail = text[-8 * room :]  # a token is eight characters at most, or hardly more
+    tokens = network.tokens_of(tail)
+    if len(tokens) > room or len(tail) < len(text):
+        tokens = tokens[-room:]
+        kept = network.text_of(tokens).lstrip("\ufffd")
+        tokens = network.tokens_of(kept)
+        notes.append(f"The prompt is longer than the model looks back: its last {len(kept):,} characters were kept.")
+        text = kept
+    return text, tuple(tokens), tuple(notes)
+
+
+def drawn(order: Order, first: int, count: int) -> Generator[tuple[Text, ...], None, None]:
+    """Texts as they stand after every few tokens, and at the end."""
+    from genlab.models.contract import check_knobs
+    from genlab.seeds import Seeds
+
+    network = shelf.model(order.known.name)
+    mark = text_marks.adjust_of(order.known.name)
+    towards = (network.asked(**order.towards), order.share) if order.towards else None
+    work = network.write(
+        list(order.tokens), Seeds.count_from(first, count, network.device),
+        check_knobs(network.Knobs, order.knobs), most=order.length, adjust=mark, towards=towards,
+    )  # fmt: skip
+    ids: list[list[int]] = [[] for _ in range(count)]
+    told: list[list[Token]] = [[] for _ in range(count)]
+    ended = [False] * count
+    for number, step in enumerate(work):
+        for i, token in enumerate(step.tokens):
+            if token < 0:
+                continue
+            ended[i] = token == 0
+            if token == 0:
+                continue
+            ids[i].append(token)
+            told[i].append(token_of(network, token, step.log_chances[i]))
+        if number % EVERY == EVERY - 1:
+            yield tuple(text_of(order, network, *rest) for rest in zip(ids, told, ended, strict=True))
+    yield tuple(text_of(order, network, *rest) for rest in zip(ids, told, ended, strict=True))
+
+
+def token_of(network, token: int, log_chances: np.ndarray) -> Token:
+    """A drawn token and the likeliest ones in its place."""
+    best = np.argsort(-log_chances)[:SHOWN]
+    likeliest = tuple((spelled(network, int(i)), float(np.exp(log_chances[i]))) for i in best)
+    return Token(spelled(network, token), float(np.exp(log_chances[token])), likeliest)
+
+
+def spelled(network, token: int) -> str:
+    """A token's characters; the name of a special one."""
+    special = getattr(network, "special", ())
+    return special[token] if token < len(special) else network.text_of([token])
+
+
+def text_of(order: Order, network, ids: list[int], told: list[Token], ended: bool) -> Text:
+    """A text so far."""
+    groups = {}
+    if order.known.groups:
+        spoken = [token for token in (*order.tokens, *ids) if 0 < token < len(network.special)]
+        groups = dict(told_group(network.special[token]) for token in spoken if token != 2)
+        told = [token for token in told if not token.text.startswith("<")]
+    whole = hidden(order.prompt + network.text_of(ids))
+    return Text(order.prompt, tuple(told), whole.text, groups, whole.count, ended)
+
+
+def told_group(special: str) -> tuple[str, str]:
+    """The attribute and the group of a control token."""
+    attribute, _, group = special[1:-1].partition(": ")
+    return attribute, group
+
+
+def sealed(order: Order, texts: tuple[Text, ...]) -> Written:
+    """Texts with their claims: a file each, or one of a collection."""
+    known, notes = order.known, list(order.notes)
+    masked = sum(text.masked for text in texts)
+    if masked:
+        notes.append(f"{masked} word{'s' * (masked > 1)} of a list of slurs {'are' if masked > 1 else 'is'} masked.")
+    knobs = order.knobs | {"length": order.length}
+    if known.groups:
+        inputs = dict(order.groups) | {f"towards {name}": group for name, group in order.towards.items()}
+        if order.towards:
+            knobs["share"] = order.share
+        claim = Claim(known.name, known.weights, "generate", order.seed, inputs | {"items": str(order.count)}, knobs)
+        media = "".join(f"{text.text}\n" for text in texts).encode()
+        notes.append("Names are too short for a mark: the claim beside them is all that says where they come from.")
+        return Written(texts, (marking.mark(media, "text/plain", claim),), ("samples.txt",), tuple(notes))
+    inputs = {"prompt": order.prompt} if order.prompt else {}
+    claims = [Claim(known.name, known.weights, "generate", order.seed + i, inputs, knobs) for i in range(order.count)]
+    files = [(text.text.encode(), "text/plain", claim) for text, claim in zip(texts, claims, strict=True)]
+    names = tuple(f"{known.name}-{claim.seed}.txt" for claim in claims)
+    return Written(texts, marking.mark_all(files), names, tuple(notes))
+
+
+def again(known: Entry, claim: Claim) -> Sealed:
+    """The text that a claim describes, written again.
+
+    Raises:
+        ValueError: the claim's settings are not ones.
+    """
+    knobs = dict(claim.knobs)
+    length, share = knobs.pop("length", 200), knobs.pop("share", 0.0)
+    if not known.groups:
+        return write(
+            known.name, prompt=claim.inputs.get("prompt", ""), seed=claim.seed, length=length, knobs=knobs
+        ).sealed[0]
+    count = claim.inputs.get("items", "1")
+    if not (count.isascii() and count.isdigit() and len(count) < 6):
+        raise StudioError("The claim's number of items is not a whole number.")
+    attributes = [name for name, _ in known.groups]
+    groups = {name: claim.inputs.get(name) for name in attributes}
+    towards = {name: claim.inputs.get(f"towards {name}") for name in attributes}
+    return write(
+        known.name, groups=groups, towards=towards, share=share, seed=claim.seed, count=int(count), knobs=knobs
+    ).sealed[0]
+
+
+def listed(written: Written) -> list[dict]:
+    """Entries of a manifest.json: {"file", "sha256", "claim"} each."""
+    return [
+        {"file": name, "sha256": hashlib.sha256(s.media).hexdigest(), "claim": s.claim.as_dict()}
+        for name, s in zip(written.names, written.sealed, strict=True)
+    ]
+
+
+def archive(written: Written) -> bytes:
+    """A zip file of all texts, their claims, a collection's table, and `manifest.json`."""
+    import zipfile
+
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as files:
+        for name, one in zip(written.names, written.sealed, strict=True):
+            files.writestr(zipfile.ZipInfo(name), one.media)
+            files.writestr(zipfile.ZipInfo(claim_name(name)), one.sidecar or b"")
+        if written.texts and written.texts[0].groups:
+            files.writestr(zipfile.ZipInfo("samples.csv"), written.table)
+        files.writestr(zipfile.ZipInfo("manifest.json"), json.dumps(listed(written), indent=1) + "\n")
+    return packed.getvalue()
+
+
+def claim_name(file: str) -> str:
+    """The name of the signed claim beside a text."""
+    return f"{file}.claim.json"
