@@ -27,6 +27,7 @@ from audits.watermark.text import Tournament
 
 RATE = 1e-6  # false positives
 THRESHOLD = 4.7534  # standard deviations of a normal distribution with RATE beyond them
+UPWARDS = 1e-8  # share by which a p-value is rounded up: more than what its computation may lose
 WINDOW, STEP = 256, 128  # tokens
 HALF = 0.5  # of marked texts: where fewer would be found, not to find a mark says nothing
 USUAL = 2.5  # bits a token, of text whose entropy nobody measured
@@ -150,7 +151,7 @@ def _reading(mark: Tournament, ids: np.ndarray, places: np.ndarray) -> tuple[flo
 
 @functools.lru_cache(maxsize=256)
 def tail(count: int, score: int, layers: tuple[int, ...]) -> float:
-    """P(S >= score) of S = sum_l w_l B_l, B_l independent binomials (count, 1/2); rounded up in the ninth digit.
+    """P(S >= score) of S = sum_l w_l B_l, B_l independent binomials (count, 1/2); rounded up in the eighth digit.
 
     Accurate as a share of itself down to 1e-300, where it stops.
     """
@@ -160,21 +161,23 @@ def tail(count: int, score: int, layers: tuple[int, ...]) -> float:
     if score > top:
         return 0.0
     if 2 * score <= top:  # the symmetric upper tail, which is the smaller one
-        return 1.0 - tail(count, top - score + 1, layers) / (1 + 2e-9)
+        return 1.0 - tail(count, top - score + 1, layers) / (1 + 2 * UPWARDS)
     w, times = np.unique(layers, return_counts=True)
     theta = _tilt(count, score, w, times)
     length = 1 << math.ceil(math.log2(10 * math.sqrt(count * float(times @ w**2)) + 2))  # wrapped mass: below 1e-21
     t = 2 * np.pi / length * np.arange(length // 2 + 1)
-    logarithm = -1j * t * score
-    for weight, n in zip(w.tolist(), (count * times).tolist(), strict=True):
-        one = 1 / (1 + math.exp(-theta * weight))
-        with np.errstate(divide="ignore"):  # a factor may be 0, and its logarithm then is -inf
-            logarithm += n * np.log((1 - one) + one * np.exp(1j * t * weight))
+    turn = np.exp(1j * t)
+    one = np.ones_like(turn)  # of a single context
+    for weight, n in zip(w.tolist(), times.tolist(), strict=True):
+        head = 1 / (1 + math.exp(-theta * weight))
+        one *= ((1 - head) + head * turn**weight) ** n
+    with np.errstate(divide="ignore"):  # it may be 0, and its logarithm then is -inf
+        logarithm = count * np.log(one) - 1j * t * score
     tilted = np.fft.irfft(np.conj(np.exp(logarithm)), length)[: length // 2]  # probabilities of score, score + 1...
     beyond = float(tilted @ np.exp(-theta * np.arange(len(tilted))))
     scale = count * float(times @ (np.logaddexp(0, theta * w) - math.log(2))) - theta * score
     found = scale + math.log(max(beyond, sys.float_info.min))
-    return min(1.0, max(math.exp(max(found, -690)) * (1 + 1e-9), 1e-300))
+    return min(1.0, max(math.exp(max(found, -690)) * (1 + UPWARDS), 1e-300))
 
 
 def _tilt(count: int, score: int, w: np.ndarray, times: np.ndarray) -> float:
