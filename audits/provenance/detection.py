@@ -33,3 +33,6 @@ class Detection:
 
 Detector = Callable[[np.ndarray], Detection | None]
 """Pixels (h, w) or (h, w, 3) uint8 to what was found, None where the detector cannot work on them. One per mark."""
+
+Reader = Callable[[str], Detection | None]
+"""A text to what was found, None where the reader cannot work on it. One per mark."""

@@ -7,13 +7,14 @@ whose picture this one shows.
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from audits.provenance import content, looks, lookup, sealing
 from audits.provenance.claim import Claim
 from audits.provenance.containers import MediaError, media_type_of
-from audits.provenance.detection import Detector
+from audits.provenance.detection import Detector, Reader
 from audits.provenance.keys import Key
 from audits.provenance.ledger import Entry, Ledger, LedgerProblem
 from audits.provenance.looks import Look
@@ -22,6 +23,7 @@ from audits.provenance.perceptual import VIEWS
 from audits.provenance.sealing import Layer, Verdict
 
 CHANCE = 1e-6  # that any detector here takes an unmarked file for a marked one
+MAX_TEXT = 2**20  # bytes of a text that readers look at: its beginning
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ def examine(
     sidecar: bytes | None = None,
     ledger: Ledger | LedgerProblem | None = None,
     detectors: Sequence[Detector] = (),
+    readers: Sequence[Reader] = (),
 ) -> Examined:
     """Everything that can be said about where `media` comes from. Never raises on hostile bytes.
 
@@ -57,13 +60,17 @@ def examine(
         old: keys in use here before it, whose manifests count as ours too.
         sidecar: the signed claim beside a text.
         ledger: None where there is none to ask; one that could not be opened, or fails now, is told in its layer.
-        detectors: one for each mark that is looked for.
+        detectors: one for each mark that is looked for in pictures.
+        readers: one for each mark that is looked for in texts: UTF-8, of which the first 1 MiB is looked at.
     """
     manifest = _manifest(media, key, old, sidecar)
     layers = list(manifest.layers)
     seen, unreadable = _look(media)
-    marks = [d for d in (detect(seen.pixels) for detect in detectors) if d is not None] if seen else []
-    found_marks = [d for d in marks if d.p_value * len(detectors) <= CHANCE]
+    text = _text(media) if readers else None
+    tried = [detect(seen.pixels) for detect in detectors] if seen else []
+    tried += [read(text) for read in readers] if text is not None else []
+    marks = [d for d in tried if d is not None]
+    found_marks = [d for d in marks if d.p_value * len(tried) <= CHANCE]
     layers += [Layer(d.layer, d.p_value, "found" if d in found_marks else "absent", d.detail) for d in marks]
     known = lookup.known(media, seen, ledger, manifest.claim, found_marks)
     layers.append(known.layer)
@@ -95,6 +102,17 @@ def _look(media: bytes) -> tuple[Look | None, str]:
         return looks.look(media, media_type_of(media)), ""
     except MediaError as error:
         return None, str(error)
+
+
+def _text(media: bytes) -> str | None:
+    """The beginning of a text, None where the media is none."""
+    if not isinstance(media, bytes) or not media or media_type_of(media) is not None:
+        return None
+    try:
+        text = codecs.getincrementaldecoder("utf-8")().decode(media[:MAX_TEXT], final=len(media) <= MAX_TEXT)
+    except UnicodeDecodeError:
+        return None
+    return None if "\0" in text else text.removeprefix("\ufeff")
 
 
 def _changes(media: bytes, seen: Look, known: Found, stripped: bool) -> tuple[str, ...]:
