@@ -121,8 +121,9 @@ def _bias(arguments) -> int:
 
 
 def _text(arguments) -> int:
-    from audits.text import distinctness, longest_copies, memorisation, pair_preferences
-    from audits.text.pairs import read_pairs
+    from audits.text.distinctness import distinctness
+    from audits.text.memorisation import longest_copies, memorisation
+    from audits.text.pairs import pair_preferences, read_pairs
     from audits.text.templates import MEANINGS
     from audits.text.tokens import read_text, read_texts
 

@@ -34,9 +34,9 @@ def as_texts(values: Iterable[str], name: str) -> list[str]:
     if isinstance(values, str):
         raise ValueError(f"The {name} texts must be a list of strings, an item each, not one string.")
     texts = list(values)
-    strange = next((text for text in texts if not isinstance(text, str)), None)
-    if strange is not None:
-        raise ValueError(f"The {name} texts must be strings; one of them is of type {type(strange).__name__}.")
+    strange = [type(text).__name__ for text in texts if not isinstance(text, str)]
+    if strange:
+        raise ValueError(f"The {name} texts must be strings; {len(strange):,} are not, the first is {strange[0]}.")
     if not texts:
         raise ValueError(f"There are no {name} texts: an audit needs at least one.")
     return texts
