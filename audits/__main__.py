@@ -1,4 +1,4 @@
-"""`python -m audits {bias, quality, seal, verify, ledger, certificate}` on anyone's files."""
+"""`python -m audits {bias, quality, text, seal, verify, ledger, certificate}` on anyone's files."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m audits", description=__doc__)
-    commands = parser.add_subparsers(required=True, metavar="{bias,quality,seal,verify,ledger,certificate}")
+    commands = parser.add_subparsers(required=True, metavar="{bias,quality,text,seal,verify,ledger,certificate}")
 
     bias = commands.add_parser("bias", help="shares of groups, their intersections, and gaps between them")
     bias.add_argument("input", type=Path, metavar="INPUT", help="a folder or zip of pictures, a CSV or Parquet table")
@@ -62,8 +62,47 @@ def _parser() -> argparse.ArgumentParser:
     quality.add_argument("--seed", type=int, default=0, help="of the subsamples (default: %(default)s)")
     quality.set_defaults(command=_quality)
 
+    _text_parsers(commands.add_parser("text", help="copies of training text, repetition, pairs of sentences"))
     command.add_parsers(commands)
     return parser
+
+
+def _text_parsers(parser: argparse.ArgumentParser) -> None:
+    audits = parser.add_subparsers(
+        required=True, dest="audit", metavar="{memorisation,copies,distinctness,pairs,sentences}"
+    )
+    items = "a text file with an item a line, or a folder of .txt files"
+    units = {"choices": ("words", "characters"), "help": "what a text is cut into (default: %(default)s)"}
+
+    listed = audits.add_parser("memorisation", help="generated items that stand in the training list")
+    listed.add_argument("generated", type=Path, metavar="GENERATED", help=items)
+    listed.add_argument("--trained", type=Path, required=True, metavar="FILE", help="the training items")
+    listed.add_argument("--held-out", type=Path, required=True, metavar="FILE", help="others of the same population")
+
+    copies = audits.add_parser("copies", help="long runs that generated texts share with the training text")
+    copies.add_argument("generated", type=Path, metavar="GENERATED", help=items)
+    copies.add_argument("--training", type=Path, required=True, metavar="FILE", help="the training text, one file")
+    copies.add_argument("--held-out", type=Path, metavar="FILE", help="text of the same kind, not trained on")
+    copies.add_argument("--length", type=int, default=50, help="of a run that is a copy (default: %(default)s)")
+    copies.add_argument("--unit", default="characters", **units)
+
+    distinct = audits.add_parser("distinctness", help="distinct n-grams, and items that come more than once")
+    distinct.add_argument("generated", type=Path, metavar="GENERATED", help=items)
+    distinct.add_argument("--reference", type=Path, metavar="FILE", help="real items, compared at equal size")
+    distinct.add_argument("--unit", default="words", **units)
+
+    pairs = audits.add_parser("pairs", help="which of two sentences a model finds more probable, a set at a time")
+    columns = "table with the columns set, pair, first, second, score_first, score_second"
+    pairs.add_argument("pairs", type=Path, metavar="TABLE", help=columns)
+
+    for each in (listed, copies, distinct, pairs):
+        each.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the reports")
+        each.add_argument("--level", type=float, default=0.95, help="of the intervals (default: %(default)s)")
+        each.set_defaults(command=_text)
+
+    sentences = audits.add_parser("sentences", help="our own pairs of sentences as a table, to be scored")
+    sentences.add_argument("--out", type=Path, required=True, metavar="FILE", help="the CSV file")
+    sentences.set_defaults(command=_sentences)
 
 
 def _bias(arguments) -> int:
@@ -78,6 +117,47 @@ def _bias(arguments) -> int:
     )  # fmt: skip
     report.write(arguments.out)
     _print(report)
+    return 0
+
+
+def _text(arguments) -> int:
+    from audits.text.distinctness import distinctness
+    from audits.text.memorisation import longest_copies, memorisation
+    from audits.text.pairs import pair_preferences, read_pairs
+    from audits.text.templates import MEANINGS
+    from audits.text.tokens import read_text, read_texts
+
+    def others(path: Path | None, read):
+        return None if path is None else read(path)
+
+    level = arguments.level
+    if arguments.audit == "pairs":
+        report = pair_preferences(read_pairs(arguments.pairs), meanings=MEANINGS, level=level)
+    elif arguments.audit == "memorisation":
+        lists = [read_texts(path) for path in (arguments.generated, arguments.trained, arguments.held_out)]
+        report = memorisation(*lists, level=level)
+    elif arguments.audit == "copies":
+        report = longest_copies(
+            read_texts(arguments.generated), read_text(arguments.training), unit=arguments.unit, level=level,
+            held_out=others(arguments.held_out, read_text), length=arguments.length,
+        )  # fmt: skip
+    else:
+        reference = others(arguments.reference, read_texts)
+        report = distinctness(read_texts(arguments.generated), reference, unit=arguments.unit, level=level)
+    report.write(arguments.out)
+    _print(report)
+    return 0
+
+
+def _sentences(arguments) -> int:
+    import pandas as pd
+
+    from audits.bias.cells import table_csv
+    from audits.text.templates import sets
+
+    table = pd.DataFrame(sets())
+    table.insert(1, "pair", range(1, len(table) + 1))
+    arguments.out.write_text(table_csv(table), encoding="utf-8")
     return 0
 
 
