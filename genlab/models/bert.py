@@ -113,7 +113,12 @@ class BERT(nn.Module):
     @torch.no_grad()
     def log_chances(self, given: Tensor) -> Tensor:
         """Log-probabilities in nats (n, t, v) of the token at each place of `given` (n, t), end marks included."""
-        return self.network(given).logits.float().log_softmax(-1)
+        return self.logits_of(given).log_softmax(-1)
+
+    @torch.no_grad()
+    def logits_of(self, given: Tensor) -> Tensor:
+        """Logits (n, t, v), float32; every token is looked at, whatever it is."""
+        return self.network(given, attention_mask=torch.ones_like(given)).logits.float()
 
     def fill(self, tokens: Sequence[int]) -> np.ndarray:
         """Log-probabilities (m, v) at the m masks of a text, all masked together; special tokens have none.
@@ -125,7 +130,7 @@ class BERT(nn.Module):
         places = [i for i, token in enumerate(given) if token == HIDDEN]
         if not places:
             raise ValueError(f"The text has no {MASK} to fill.")
-        logits = self.network(torch.tensor([given], device=self.device)).logits[0, places].detach().float()
+        logits = self.logits_of(torch.tensor([given], device=self.device))[0, places]
         logits[:, : len(SPECIAL)] = -torch.inf
         return logits.log_softmax(-1).cpu().numpy()
 
@@ -149,7 +154,8 @@ class BERT(nn.Module):
     def attentions(self, tokens: Sequence[int]) -> np.ndarray:
         """Where each token looks, end marks included: (layers, heads, t, t), rows that sum to 1."""
         given = torch.tensor([self.framed(tokens)], device=self.device)
-        entering = self.network(given, output_hidden_states=True).hidden_states
+        seen = torch.ones_like(given)
+        entering = self.network(given, attention_mask=seen, output_hidden_states=True).hidden_states
         maps = []
         for block, h in zip(self.network.bert.encoder.layer, entering, strict=False):
             own = block.attention.self

@@ -6,7 +6,7 @@ from audits.provenance import Claim, Layer, pixel_marks
 from audits.provenance.detection import Detector
 from audits.provenance.examine import examine
 from audits.provenance.ledger import LedgerProblem
-from genlab.studio import ledger, marking, uploads
+from genlab.studio import ledger, marking, text_marks, uploads
 from genlab.studio.regenerate import repeatable
 from genlab.studio.shelf import StudioError
 
@@ -59,7 +59,13 @@ def verify(media: bytes, *, sidecar: bytes | None = None) -> Verified:
     except LedgerProblem as problem:
         known = problem
     found = examine(
-        media, key=marking.key(), old=marking.old_keys(), sidecar=sidecar, ledger=known, detectors=detectors()
+        media,
+        key=marking.key(),
+        old=marking.old_keys(),
+        sidecar=sidecar,
+        ledger=known,
+        detectors=detectors(),
+        readers=text_marks.readers(),
     )
     verdict = found.verdict
     obstacle = _obstacle(verdict.claim)

@@ -17,7 +17,6 @@ import numpy as np
 
 from audits.provenance import Claim, Sealed
 from audits.text.words import hidden
-from genlab.device import gpu
 from genlab.studio import marking, shelf, text_marks
 from genlab.studio.generate import whole_knobs, whole_seed
 from genlab.studio.shelf import Entry, StudioError
