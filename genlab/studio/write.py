@@ -22,6 +22,7 @@ from genlab.studio.generate import whole_knobs, whole_seed
 from genlab.studio.shelf import Entry, StudioError
 
 MOST, AT_ONCE = 64, 16  # texts a request, and texts drawn side by side
+LONGEST_LIST = 10_000  # items of a collection that are made again from a claim
 SHORTEST, LONGEST = 1, 600  # tokens that are drawn
 LARGEST_PROMPT = 2**20  # characters that are looked at
 EVERY = 6  # tokens between two looks at a text that is being written
@@ -127,6 +128,7 @@ def steps(
     count: object = 1,
     length: object = 200,
     knobs: Mapping[str, object] | None = None,
+    most: int = MOST,
 ) -> Generator[tuple[Text, ...], None, Written]:
     """Write `count` texts, yielding what stands so far after every few tokens.
 
@@ -137,14 +139,14 @@ def steps(
         towards: groups of the same attributes; the model is told something between the two.
         share: how far towards them, 0 to 1.
         seed: of the first text; text i has `seed + i`.
-        count: 1 to 64.
+        count: 1 to `most`.
         length: tokens at most, 1 to 600; a collection's items end by themselves.
         knobs: values by name; those left out keep the model's defaults.
 
     Raises:
         ValueError: one sentence about what was given and what is allowed.
     """
-    order = checked(model, prompt, groups, towards, share, seed, count, length, knobs)
+    order = checked(model, prompt, groups, towards, share, seed, count, length, knobs, most)
     finished: list[Text] = []
     for first in range(0, order.count, AT_ONCE):
         so_far: tuple[Text, ...] = ()
@@ -154,11 +156,11 @@ def steps(
     return sealed(order, tuple(finished))
 
 
-def checked(model, prompt, groups, towards, share, seed, count, length, knobs) -> Order:
+def checked(model, prompt, groups, towards, share, seed, count, length, knobs, most) -> Order:
     """The request as an `Order`; raises as `steps`."""
     known = shelf.require(model, "write")
     network = shelf.model(known.name)
-    count = shelf.whole(count, "count", 1, MOST)
+    count = shelf.whole(count, "count", 1, most)
     length = shelf.whole(length, "length", SHORTEST, LONGEST)
     first = whole_seed(seed, count)
     turned = whole_knobs(known, knobs)
@@ -312,7 +314,14 @@ def again(known: Entry, claim: Claim) -> Sealed:
     groups = {name: claim.inputs.get(name) for name in attributes}
     towards = {name: claim.inputs.get(f"towards {name}") for name in attributes}
     return write(
-        known.name, groups=groups, towards=towards, share=share, seed=claim.seed, count=int(count), knobs=knobs
+        known.name,
+        groups=groups,
+        towards=towards,
+        share=share,
+        seed=claim.seed,
+        count=int(count),
+        knobs=knobs,
+        most=LONGEST_LIST,
     ).sealed[0]
 
 
