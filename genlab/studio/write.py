@@ -27,6 +27,7 @@ SHORTEST, LONGEST = 1, 600  # tokens that are drawn
 LARGEST_PROMPT = 2**20  # characters that are looked at
 EVERY = 6  # tokens between two looks at a text that is being written
 SHOWN = 5  # likeliest tokens shown beside each
+ANY = "<any>"  # a model's control token for a group that is not told
 NAME_LENGTH = 40  # tokens of an item of a collection
 
 
@@ -78,10 +79,10 @@ class Written:
     def table(self) -> str:
         """A collection's items as CSV: item, and its groups by attribute."""
         rows = io.StringIO()
-        attributes = list(self.texts[0].groups) if self.texts else []
+        attributes = sorted({name for text in self.texts for name in text.groups})
         writer = csv.writer(rows, lineterminator="\n")
         writer.writerow(["item", *attributes])
-        writer.writerows([text.text, *(text.groups[a] for a in attributes)] for text in self.texts)
+        writer.writerows([text.text, *(text.groups.get(a, "") for a in attributes)] for text in self.texts)
         return rows.getvalue()
 
 
@@ -178,16 +179,19 @@ def checked(model, prompt, groups, towards, share, seed, count, length, knobs, m
     if prompt and str(prompt).strip():
         raise StudioError(f"{known.name} writes items from nothing: leave the prompt out, and ask for groups instead.")
     tokens = network.asked(**given)
-    tokens = tuple(tokens if all(name in given for name, _ in known.groups) else leading(tokens))
-    if other and (set(other) != set(given) or len(tokens) != len(known.groups) + 1):
+    tokens = tuple(leading(tokens, network.special.index(ANY)))
+    if other and (set(other) != set(given) or len(given) != len(known.groups)):
         raise StudioError("To go from one group to another, ask for every attribute at both ends.")
     network.asked(**other)
     return Order(known, "", tokens, given, other, float(share), first, count, NAME_LENGTH, turned, ())
 
 
-def leading(tokens: list[int]) -> list[int]:
-    """Control tokens as far as they are asked for from the first on; what is not asked for the model draws."""
-    return [*tokens[:1], *([] if 2 in tokens[1:2] else tokens[1:])]
+def leading(tokens: list[int], anything: int) -> list[int]:
+    """Control tokens up to the last one asked for: what follows the model draws, what came before stays hidden."""
+    tokens = list(tokens)
+    while tokens[-1] == anything:
+        tokens.pop()
+    return tokens
 
 
 def prompt_of(network, prompt: object) -> tuple[str, tuple[int, ...], tuple[str, ...]]:
@@ -196,12 +200,9 @@ def prompt_of(network, prompt: object) -> tuple[str, tuple[int, ...], tuple[str,
         raise StudioError(f"The prompt is text; {str(prompt)[:40]!r} was given.")
     if len(prompt) > LARGEST_PROMPT:
         raise StudioError(f"The prompt has {len(prompt):,} characters; at most {LARGEST_PROMPT:,} are taken.")
-    text = "".join(
-        c for c in prompt.replace("\r\n", "\n") if c in "\n\t" or unicodedata.category(c)[0] != "C" or c == "\u200d"
-    )
-    notes = (
-        [] if len(text) == len(prompt.replace("\r\n", "\n")) else ["Control characters of the prompt were left out."]
-    )
+    text = printable(prompt)
+    whole = text == prompt.replace("\r\n", "\n")
+    notes = [] if whole else ["Control characters of the prompt were left out."]
     room = network.context // 2  # so that a text begins with its own half
     tail = text[-8 * room :]  # a token is eight characters at most, or hardly more
     tokens = network.tokens_of(tail)
@@ -212,6 +213,13 @@ def prompt_of(network, prompt: object) -> tuple[str, tuple[int, ...], tuple[str,
         notes.append(f"The prompt is longer than the model looks back: its last {len(kept):,} characters were kept.")
         text = kept
     return text, tuple(tokens), tuple(notes)
+
+
+def printable(text: str) -> str:
+    """A text with one kind of line end and without control characters, which can hide what is written."""
+    joiner = "\u200d"  # of emoji
+    kept = (c for c in text.replace("\r\n", "\n") if c in f"\n\t{joiner}" or unicodedata.category(c)[0] != "C")
+    return "".join(kept)
 
 
 def drawn(order: Order, first: int, count: int) -> Generator[tuple[Text, ...], None, None]:
@@ -260,10 +268,10 @@ def text_of(order: Order, network, ids: list[int], told: list[Token], ended: boo
     """A text so far."""
     groups = {}
     if order.known.groups:
-        spoken = [token for token in (*order.tokens, *ids) if 0 < token < len(network.special)]
-        groups = dict(told_group(network.special[token]) for token in spoken if token != 2)
+        spoken = [network.special[token] for token in (*order.tokens, *ids) if token < len(network.special)]
+        groups = dict(told_group(name) for name in spoken if ": " in name)
         told = [token for token in told if not token.text.startswith("<")]
-    whole = hidden(order.prompt + network.text_of(ids))
+    whole = hidden(order.prompt + printable(network.text_of(ids)))
     return Text(order.prompt, tuple(told), whole.text, groups, whole.count, ended)
 
 
@@ -290,7 +298,9 @@ def sealed(order: Order, texts: tuple[Text, ...]) -> Written:
         return Written(texts, (marking.mark(media, "text/plain", claim),), ("samples.txt",), tuple(notes))
     inputs = {"prompt": order.prompt} if order.prompt else {}
     claims = [Claim(known.name, known.weights, "generate", order.seed + i, inputs, knobs) for i in range(order.count)]
-    files = [(text.text.encode(), "text/plain", claim) for text, claim in zip(texts, claims, strict=True)]
+    if not all(text.text for text in texts):
+        notes.append("The model ended a text before its first word: choose another seed.")
+    files = [(text.text.encode() or b"\n", "text/plain", claim) for text, claim in zip(texts, claims, strict=True)]
     names = tuple(f"{known.name}-{claim.seed}.txt" for claim in claims)
     return Written(texts, marking.mark_all(files), names, tuple(notes))
 
