@@ -74,13 +74,14 @@ def detect(tokens: Sequence[int], marks: Sequence[Tournament], *, bits_per_token
         raise WatermarkError("No mark was given to look for; give one for each key.")
     if len({(m.vocabulary, m.context, m.depth) for m in marks}) > 1:
         raise WatermarkError("Marks that are looked for together differ in their key alone; these differ in more.")
-    if bits_per_token is not None and not 0 <= bits_per_token < math.inf:
-        raise WatermarkError(f"Entropy is 0 or more bits a token; {bits_per_token} was given.")
+    bits = bits_per_token
+    if bits is not None and (not isinstance(bits, int | float) or not 0 <= bits < math.inf):
+        raise WatermarkError(f"Entropy is a number of 0 or more bits a token; {str(bits)[:40]} was given.")
     ids = marks[0].ids(tokens)
     places = counted_places(ids, marks[0].context)
     p_value, where = min((_reading(mark, ids, places) for mark in marks), key=lambda r: r[0])
     p_value = min(1.0, len(marks) * p_value)
-    return _judged(p_value, where, len(places), bits_per_token)
+    return _judged(p_value, where, len(places), bits)
 
 
 def _judged(p_value: float, where: str, counted: int, bits: float | None) -> TextDetection:
