@@ -85,22 +85,22 @@ def detect(tokens: Sequence[int], marks: Sequence[Tournament], *, bits_per_token
 
 
 def _judged(p_value: float, where: str, counted: int, bits: float | None) -> TextDetection:
-    chance = power(counted, USUAL if bits is None else bits)
-    text = f"marked text of {USUAL if bits is None else bits:.3g} bits a token"
+    chance = min(0.99, power(counted, USUAL if bits is None else bits))  # which is about, so no certainty
+    texts = f"marked texts of {USUAL if bits is None else bits:.3g} bits a token"
     if p_value <= RATE:
         return TextDetection(
             p_value, counted, "found", f"A mark of a key here, in {where}; {counted:,} different contexts count."
         )
     if chance >= HALF:
-        detail = f"No mark of a key here, which {chance:.0%} of {text} and this length would show."
+        detail = f"No mark of a key here, which {chance:.0%} of {texts} and this length would show."
         return TextDetection(p_value, counted, "absent", detail)
     if counted < enough(USUAL):
         detail = (
-            f"Too short to tell: {counted:,} different contexts, and {chance:.0%} of {text} and this length would be "
+            f"Too short to tell: {counted:,} different contexts, and {chance:.0%} of {texts} and this length would be "
             f"found; half are from {enough(USUAL):,} on, at {USUAL} bits."
         )
         return TextDetection(p_value, counted, "too short", detail)
-    detail = f"Too predictable to tell: {chance:.0%} of {text} and this length, {counted:,} contexts, would be found."
+    detail = f"Too predictable to tell: {chance:.0%} of {texts} and this length, {counted:,} contexts, would be found."
     return TextDetection(p_value, counted, "too predictable", detail)
 
 
