@@ -144,8 +144,8 @@ def speed(rng: np.random.Generator) -> dict:
 def main() -> None:
     """Measure, print and write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--texts", type=int, default=200, help="marked texts for each entropy")
-    parser.add_argument("--null", type=int, default=20_000, help="unmarked texts")
+    parser.add_argument("--texts", type=int, default=100, help="marked texts for each entropy")
+    parser.add_argument("--null", type=int, default=5_000, help="unmarked texts")
     arguments = parser.parse_args()
     started, rng = time.monotonic(), np.random.default_rng(20)
     table = []
