@@ -1,4 +1,4 @@
-"""The text mark measured: `python benchmarks/text_watermark.py`, written to benchmarks/results/text_watermark.json.
+"""The text mark on a made-up source: `python benchmarks/text_watermark_source.py`, written beside in results/.
 
 Three figures. What a marked token adds to the score, by entropy: the table `EVIDENCE` in
 `audits/watermark/text_detection.py`. How many marked texts are found at a false-positive rate of 1e-6, by length, whole
@@ -31,7 +31,7 @@ from audits.watermark import text_detection
 from audits.watermark.text import Tournament
 from audits.watermark.text_detection import EVIDENCE, RATE, detect, power, scores, weights
 
-RESULTS = Path(__file__).resolve().parent / "results" / "text_watermark.json"
+RESULTS = Path(__file__).resolve().parent / "results" / "text_watermark_source.json"
 VOCABULARY, SPREAD = 2048, 0.9  # SPREAD: standard deviation of log a
 LENGTHS = (32, 64, 128, 256, 512)
 EDITS = {"whole": 0.0, "10 % replaced": 0.1, "20 % replaced": 0.2, "30 % replaced": 0.3}
@@ -153,7 +153,7 @@ def main() -> None:
         table.append(evidence(bits, 6000, rng))
         print(table[-1], flush=True)
     result = {
-        "command": "python benchmarks/text_watermark.py",
+        "command": "python benchmarks/text_watermark_source.py",
         "machine": machine(),
         "evidence": table,
         "evidence_in_use": EVIDENCE,
