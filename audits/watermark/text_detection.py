@@ -33,7 +33,7 @@ HALF = 0.5  # of marked texts: where fewer would be found, not to find a mark sa
 USUAL = 2.5  # bits a token, of text whose entropy nobody measured
 
 # Mean and standard deviation of a marked token's score, in standard deviations of an unmarked one's, by entropy of the
-# model's distributions in bits a token. Measured: `benchmarks/text_watermark.py`.
+# model's distributions in bits a token. Measured: `benchmarks/text_watermark_source.py`.
 EVIDENCE = (
     (0.0, 0.0, 1.0), (0.25, 0.07, 1.03), (0.5, 0.16, 1.09), (1.0, 0.35, 1.13), (1.5, 0.51, 1.18), (2.0, 0.64, 1.2),
     (2.5, 0.77, 1.25), (3.0, 0.88, 1.26), (4.0, 1.11, 1.25), (5.0, 1.35, 1.24), (6.0, 1.56, 1.19), (8.0, 1.94, 1.08),
