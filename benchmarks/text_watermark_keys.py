@@ -7,7 +7,7 @@ and correlate that histogram with the table: one FFT scores all 65,536 candidate
 
 The same attack is made on our tournament, whose coins are HMAC and SHAKE of a 256-bit key, and on an unmarked text. A
 score is in standard deviations of chance; the largest of 65,536 is 4.3 or so by chance, and `p` pays for all of them.
-Texts come from the made-up source of `text_watermark.py`, over 2,048 tokens, at 2.5 bits a token.
+Texts come from the made-up source of `text_watermark_source.py`, over 2,048 tokens, at 2.5 bits a token.
 """
 
 import json
@@ -24,7 +24,7 @@ import torch
 import transformers
 from scipy.stats import norm
 from serving import machine
-from text_watermark import SPREAD, VOCABULARY, base, source
+from text_watermark_source import SPREAD, VOCABULARY, base, source
 from transformers.generation.logits_process import SynthIDTextWatermarkLogitsProcessor
 
 from audits.watermark.text import Tournament

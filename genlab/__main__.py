@@ -104,14 +104,20 @@ def parser() -> Parser:
     evaluate.add_argument("--publish", action="store_true", help="write the figures into config.json")
     evaluate.set_defaults(command=evaluate_command.evaluate_model)
 
-    audit = commands.add_parser("audit", help="measure whom a model draws, how often, and how its groups are tied")
+    told = "measure whom a model draws or names, how often, and how its groups are tied; what a model of texts prefers"
+    audit = commands.add_parser("audit", help=told, description=(
+        "A model of pictures or names is drawn from and its items are named by a judge. A model of texts (one that "
+        "writes them or fills words in) is asked, without any option, which sentence of a pair it finds more probable."
+    ))  # fmt: skip
     audit.add_argument("name", metavar="NAME")
-    audit.add_argument("--groups", default="tone", metavar="ATTRIBUTE[,ATTRIBUTE]", help="that its judge names")
-    audit.add_argument("--count", type=whole(20, 2000), default=400, help="items (default: %(default)s)")
+    named = "that its judge names (default: tone; of names all)"
+    audit.add_argument("--groups", metavar="ATTRIBUTE[,ATTRIBUTE]", help=named)
+    audit.add_argument("--count", type=whole(20, 2000), help="items (default: 400; of names 2,000)")
     audit.add_argument("--seed", type=whole(0, LARGEST_SEED), default=0, help="of the first item")
     audit.add_argument(
-        "--reference", default="uniform", metavar="uniform|training|none|FILE", help="what to compare with"
-    )
+        "--reference", metavar="uniform|training|none|FILE",
+        help="what to compare with (default: uniform; of names training, with distances to both)",
+    )  # fmt: skip
     audit.add_argument("--question", choices=("model", "folder"), default="model", help="whom the intervals answer for")
     audit.add_argument("--out", type=Path, required=True, metavar="DIR", help="an empty or new folder")
     audit.set_defaults(command=audit_of)
