@@ -278,10 +278,10 @@ RECIPES: dict[str, Recipe] = {
     "bert-stories": Recipe(
         "bert",
         "stories",
-        {"vocabulary": 3072, "width": 128, "layers": 4, "heads": 2, "context": 96},
+        {"vocabulary": 3072, "width": 128, "layers": 4, "heads": 4, "context": 64},
         steps=6000,
-        batch=32,
-        lr=2e-3,
+        batch=48,
+        lr=1e-3,
         ema=0.998,
     ),
     "gpt-shakespeare": Recipe(

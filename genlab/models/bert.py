@@ -6,6 +6,7 @@ model opens with its `from_pretrained`. It gives no probability of a whole text;
 that token hidden, the pseudo-log-likelihood, ranks sentences (Salazar et al. 2020).
 """
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,11 +19,12 @@ from transformers import BertConfig, BertForMaskedLM
 from genlab.device import autocast
 from genlab.models import tokens as vocabulary_of
 from genlab.models.contract import Batch
-from genlab.models.layers import MICRO_BATCH, Descent, attention, pad_rows
+from genlab.models.layers import MICRO_BATCH, Descent, attention, pad_rows, sinusoid
 from genlab.models.tokens import MASK, PAD, UNKNOWN, opened
 from genlab.models.untied import untie
 
 SPECIAL = (PAD, UNKNOWN, "[CLS]", "[SEP]", MASK)
+SPREAD = 0.06  # of weights at the start: at the usual .02 so small a network learns nothing for long
 FIRST, LAST, HIDDEN = 2, 3, 4  # what a text starts and ends with, and the mask
 
 
@@ -50,7 +52,7 @@ class BERT(nn.Module):
         heads: int = 2,
         context: int = 96,
         dropout: float = 0.1,
-        asked: float = 0.2,
+        asked: float = 0.3,
     ):
         super().__init__()
         if width % heads:
@@ -61,9 +63,13 @@ class BERT(nn.Module):
             vocab_size=vocabulary, hidden_size=width, num_hidden_layers=layers, num_attention_heads=heads,
             intermediate_size=4 * width, max_position_embeddings=context, type_vocab_size=1,
             hidden_dropout_prob=0, attention_probs_dropout_prob=0, hidden_act="gelu_pytorch_tanh", pad_token_id=0,
+            initializer_range=SPREAD,
         )), "cls.predictions.decoder.weight", "bert.embeddings.word_embeddings.weight")  # fmt: skip
         untie(self.network, "cls.predictions.decoder.bias", "cls.predictions.bias")
         self.network.bert.embeddings.dropout.p = dropout
+        places = self.network.bert.embeddings.position_embeddings.weight
+        with torch.no_grad():  # neighbours alike from the start: heads find them sooner
+            places.copy_(SPREAD * math.sqrt(2) * sinusoid(torch.arange(context) / 1000, width))
         self.described = ""
 
     # ---- text and tokens
