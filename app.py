@@ -22,6 +22,7 @@ from genlab.tabs import (
     api_detect,
     api_mitigate,
     api_pixels,
+    api_text,
     api_train,
     autoencoders,
     bias,
@@ -34,6 +35,7 @@ from genlab.tabs import (
     mitigate,
     names,
     pixels,
+    text,
     theme,
     train,
     verify,
@@ -59,6 +61,8 @@ def build() -> gr.Blocks:
             explore.build(demo)
         with gr.Tab("Pixels") as pixels_tab:
             pixels.build(pixels_tab)
+        with gr.Tab("Text") as text_tab:
+            text.build(text_tab)
         with gr.Tab("Autoencoders") as kinds_tab:
             autoencoders.build(kinds_tab)
         with gr.Tab("Compress") as compress_tab:
@@ -82,6 +86,7 @@ def build() -> gr.Blocks:
         api_mitigate.build()
         api_codes.build()
         api_pixels.build()
+        api_text.build()
         api_detect.build()
         api_train.build()
     return demo.queue(max_size=64, default_concurrency_limit=4)

@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
-from genlab import compress_command, detect_command, encode_command, evaluate_command
+from genlab import compress_command, detect_command, encode_command, evaluate_command, sample_command
 from genlab.card_text import number
 from genlab.terminal import Failed, console, new_table, progress_bar, watch
 
@@ -76,15 +76,21 @@ def parser() -> Parser:
     train.add_argument("--publish", action="store_true", help="then move the model into model_cards/NAME")
     train.set_defaults(command=train_model)
 
-    sample = commands.add_parser("sample", help="draw items into PNG files and a manifest.json")
+    sample = commands.add_parser("sample", help="draw items into PNG or text files and a manifest.json")
     sample.add_argument(
         "name", metavar="NAME", help="a model here, or hub:owner/model: a diffusers pipeline of the Hub"
     )
     sample.add_argument("--count", type=whole(1, LARGEST_COUNT), default=16, metavar="N", help="default: %(default)s")
     sample.add_argument("--seed", type=whole(0, LARGEST_SEED), default=0, metavar="S", help="item i gets S + i")
-    sample.add_argument("--label", metavar="L", help="class by name or number (default: item i gets i mod classes)")
+    sample.add_argument(
+        "--label", metavar="L", help="class by name or number (default: item i gets i mod classes); of names COUNTRY, "
+        "GENDER or COUNTRY/GENDER",
+    )  # fmt: skip
     sample.add_argument("--knob", action="append", default=[], metavar="NAME=VALUE", help="as in the app; repeatable")
-    sample.add_argument("--prompt", action="append", default=[], help="for pipelines of the Hub; repeatable, in turn")
+    sample.add_argument(
+        "--prompt", action="append", default=[], help="for pipelines of the Hub (repeatable, in turn) and texts"
+    )
+    sample.add_argument("--length", type=whole(1, 600), metavar="N", help="tokens of a text at most (default: 200)")
     sample.add_argument("--out", type=Path, required=True, metavar="DIR", help="an empty or new folder")
     sample.set_defaults(command=sample_model)
 
@@ -100,14 +106,20 @@ def parser() -> Parser:
     evaluate.add_argument("--publish", action="store_true", help="write the figures into config.json")
     evaluate.set_defaults(command=evaluate_command.evaluate_model)
 
-    audit = commands.add_parser("audit", help="measure whom a model draws, how often, and how its groups are tied")
+    told = "measure whom a model draws or names, how often, and how its groups are tied; what a model of texts prefers"
+    audit = commands.add_parser("audit", help=told, description=(
+        "A model of pictures or names is drawn from and its items are named by a judge. A model of texts (one that "
+        "writes them or fills words in) is asked, without any option, which sentence of a pair it finds more probable."
+    ))  # fmt: skip
     audit.add_argument("name", metavar="NAME")
-    audit.add_argument("--groups", default="tone", metavar="ATTRIBUTE[,ATTRIBUTE]", help="that its judge names")
-    audit.add_argument("--count", type=whole(20, 2000), default=400, help="items (default: %(default)s)")
+    named = "that its judge names (default: tone; of names all)"
+    audit.add_argument("--groups", metavar="ATTRIBUTE[,ATTRIBUTE]", help=named)
+    audit.add_argument("--count", type=whole(20, 2000), help="items (default: 400; of names 2,000)")
     audit.add_argument("--seed", type=whole(0, LARGEST_SEED), default=0, help="of the first item")
     audit.add_argument(
-        "--reference", default="uniform", metavar="uniform|training|none|FILE", help="what to compare with"
-    )
+        "--reference", metavar="uniform|training|none|FILE",
+        help="what to compare with (default: uniform; of names training, with distances to both)",
+    )  # fmt: skip
     audit.add_argument("--question", choices=("model", "folder"), default="model", help="whom the intervals answer for")
     audit.add_argument("--out", type=Path, required=True, metavar="DIR", help="an empty or new folder")
     audit.set_defaults(command=audit_of)
@@ -243,9 +255,13 @@ def claim_folder(folder: Path, recipe: dict[str, Any]) -> None:
 
 
 def sample_model(arguments: argparse.Namespace) -> int:
-    """Sealed PNG files and a manifest that names each one's claim."""
+    """Sealed files and a manifest that names each one's claim: PNGs, or texts."""
     from genlab.studio import generate, generate_hub, hub, shelf
 
+    if arguments.name in shelf.names() and "write" in shelf.entry(arguments.name).capabilities:
+        return sample_command.write_texts(arguments, knobs_from(arguments.knob))
+    if arguments.length is not None:
+        raise ValueError(f"{arguments.name} draws pictures, which have no length: leave --length out.")
     knobs, out, piped = knobs_from(arguments.knob), arguments.out, generate_hub.is_hub(arguments.name)
     if arguments.prompt:
         knobs["prompt"] = "\n".join(arguments.prompt)
@@ -257,8 +273,7 @@ def sample_model(arguments: argparse.Namespace) -> int:
         chunk = max(generate.MOST // classes * classes, 1)  # whole rounds: item i has class i mod classes across chunks
     if arguments.seed + arguments.count - 1 > LARGEST_SEED:
         raise ValueError("The seed is too large for that many items: the last one's must stay below 2^63.")
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise ValueError(f"{out} is not empty: name a new folder, so that manifest.json lists all that is in it.")
+    sample_command.check_folder(out)
     manifest = []
     with progress_bar() as bar:
         task = bar.add_task(arguments.name, total=arguments.count, note="")

@@ -279,7 +279,7 @@ RECIPES: dict[str, Recipe] = {
         "bert",
         "stories",
         {"vocabulary": 3072, "width": 128, "layers": 4, "heads": 2, "context": 96},
-        steps=8000,
+        steps=6000,
         batch=32,
         lr=2e-3,
         ema=0.998,

@@ -15,7 +15,7 @@ from scipy.special import betaincinv, ndtri
 
 from audits.bias.intervals import Interval, wilson
 from audits.bias.tables import listed
-from audits.report import Finding, Report, against_floor, figure
+from audits.report import Finding, Report, figure
 from audits.text.ranks import median
 from audits.text.runs import longest_runs
 from audits.text.tokens import UNITS, as_texts, normal, tokens
@@ -71,6 +71,7 @@ def memorisation(
         "memoriser.",
         "ratio.draws answers for these two lists only: a popular item on one of them moves it, whatever was learnt.",
         "An item that differs from a training item by one letter counts as new.",
+        "Intervals take the generated strings as independent draws.",
     ]
     if both:
         caveats.append(f"{len(both):,} items stood in both lists ({listed(sorted(both), 3)}) and count as trained.")
@@ -185,10 +186,8 @@ def _ratio(name: str, found: Interval, n: int, judged: bool) -> Finding:
         reading = f"The ratio of {what}, trained to held out, is {figure(found.value)}; it is 1 without memorisation."
         side = "more" if found.low > 1 else "less" if found.high < 1 else ""
         reading += f" Trained items come {side} readily." if side and judged else ""
-    verdict = against_floor(found.low, found.high, 1.0, lower_is_better=True) if judged else ""
-    if judged and math.isinf(found.high):
-        verdict = "worse" if found.low > 1 else "cannot tell"
-    return Finding(name, found.value, found.low, found.high, n, "ratio", 1.0, verdict, reading)
+    verdict = "worse" if found.low > 1 else "better" if found.high < 1 else "cannot tell"  # an open side is no doubt
+    return Finding(name, found.value, found.low, found.high, n, "ratio", 1.0, verdict if judged else "", reading)
 
 
 def _apart(copied: Finding, held: Finding) -> str:

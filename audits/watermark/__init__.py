@@ -1,4 +1,4 @@
-"""Invisible marks: put into pixels under a key, read back after edits, with a p-value that is proved."""
+"""Invisible marks: put into pixels or a text's tokens under a key, read after edits, with a p-value that is proved."""
 
 from __future__ import annotations
 

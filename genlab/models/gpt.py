@@ -291,6 +291,7 @@ class GPT(nn.Module):
             logits[:, allowed] = kept
             return logits
         logits[:, 0 if not ends else 1 : len(self.special)] = -torch.inf
+        logits[:, opened(self.described).get_vocab_size() :] = -torch.inf  # room that no token took
         return logits
 
     def choose(

@@ -12,7 +12,7 @@ import numpy as np
 from audits.bias.table_audit import audit_table
 from audits.report import Finding, Report
 from genlab.studio import pictures, shelf
-from genlab.studio.collect import Collected, auditable, from_model
+from genlab.studio.collect import Collected, from_model, of_pictures
 from genlab.studio.naming import attributes_of, judge_for
 from genlab.studio.shelf import StudioError
 
@@ -76,6 +76,8 @@ def audit(collected: Collected, asked: Asked, *, labels: Mapping[str, Any] | Non
     Raises:
         ValueError: one sentence about what was given and what is allowed.
     """
+    if collected.further is not None and not collected.columns:
+        return _measured(collected.further)
     items, columns = collected.items, list(dict.fromkeys(asked.columns))
     labels = {c: given for c, given in (labels or {}).items() if len(given)}
     alone = [c for c in labels if c not in items.table.columns]
@@ -106,7 +108,23 @@ def audit(collected: Collected, asked: Asked, *, labels: Mapping[str, Any] | Non
     told = [f"{len(table) - int(table[c].isna().sum()):,} items were labelled by hand for {c}." for c in alone]
     report = replace(report, caveats=(*collected.caveats, *told, *report.caveats))
     by_column = {c: shares_of(report, c, len(columns) > 1) for c in columns}
+    if collected.further is not None:
+        report, more = _with(report, collected.further), [f"told.{c}" for c in columns]
+        by_column |= {c: shares for c in more if (shares := shares_of(report, c, True))}
     return Audited(report, by_column, _cells(table, columns, by_column), _headlines(report, by_column))
+
+
+def _with(report: Report, further: Report) -> Report:
+    caveats = tuple(dict.fromkeys((*report.caveats, *further.caveats)))
+    return replace(report, findings=(*report.findings, *further.findings), caveats=caveats)
+
+
+def _measured(report: Report) -> Audited:
+    """A report that is complete without any items: shares of pairs of sentences."""
+    shares = shares_of(report, "", False)
+    off = [f.reading for f in report.findings if f.verdict == "worse" and not f.name.startswith("test.")]
+    words = off or ["No preference is shown in any set; that is not proof of fairness."]
+    return Audited(report, {"first sentence preferred": shares}, None, tuple(words))
 
 
 def _tied(collected: Collected, columns: Sequence[str]) -> bool:
@@ -232,7 +250,7 @@ def example() -> tuple[Collected, Asked, Audited] | None:
 @functools.lru_cache(maxsize=1)
 def _example() -> tuple[Collected, Asked, Audited] | None:
     """The model that is biased on purpose, 400 items of it, audited against equal shares; None where there is none."""
-    known = [e.name for e in auditable()]
+    known = [e.name for e in of_pictures()]
     name = next((n for n in sorted(known) if n.endswith("-biased")), next(iter(known), None))
     if name is None:
         return None

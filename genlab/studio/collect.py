@@ -14,6 +14,7 @@ import numpy as np
 
 from audits.bias.inputs import peek, read_items
 from audits.bias.pictures import Items, by_folder, grouped
+from audits.report import Report
 from genlab.studio import generate, naming, shelf, uploads
 from genlab.studio.naming import Namer
 from genlab.studio.shelf import StudioError
@@ -48,6 +49,9 @@ class Collected:
         caveats: what must be said beside the figures.
         made: model, weights and first seed where the pictures were generated here, so that they leave sealed.
         command: the line that does the same in a terminal, as far as there is one.
+        further: what was measured while gathering and belongs into the report; shares by a model's own words are its
+            findings `told.<column>.share.<group>`.
+        scores: of sentences, a row a pair.
     """
 
     name: str
@@ -59,6 +63,8 @@ class Collected:
     caveats: tuple[str, ...] = ()
     made: tuple[str, str, int] | None = None
     command: tuple[str, ...] = ()
+    further: Report | None = None
+    scores: Any = None
 
     @property
     def columns(self) -> list[str]:
@@ -73,20 +79,42 @@ Gathering = Generator[Step, None, Collected]
 
 
 def auditable() -> list[shelf.Entry]:
-    """Models on the shelf whose items a judge on the shelf can name."""
+    """Models on the shelf that can be audited: of pictures that a judge there can name, of names, of texts."""
+    from genlab.studio import name_audit, pair_audit
+
+    return [*of_pictures(), *name_audit.auditable(), *pair_audit.scorers()]
+
+
+def of_pictures() -> list[shelf.Entry]:
+    """Models on the shelf whose pictures a judge on the shelf can name."""
     return [known for known in shelf.generators() if naming.judge_for(known)]
 
 
+def attributes_of(known: shelf.Entry) -> list[str]:
+    """The attributes that can be audited of a model's items; a model of texts has none."""
+    from genlab.studio import name_audit
+
+    judge = naming.judge_for(known)
+    return name_audit.attributes_of(known) or (list(naming.attributes_of(judge)) if judge else [])
+
+
 def from_model(name: str, *, count: object, seed: object, columns: Sequence[str]) -> Gathering:
-    """Draw items of a model on the shelf and let its judge name them.
+    """Draw items of a model on the shelf and let its judge name them; of a model of texts, score pairs of sentences.
 
     Raises:
         ValueError: one sentence about what was given and what is allowed.
     """
+    from genlab.studio import name_audit, pair_audit
+
+    known = shelf.entry(name)
+    if pair_audit.scored(known):
+        return (yield from pair_audit.gathered(name))
+    if "write" in known.capabilities:
+        return (yield from name_audit.gathered(name, count=count, seed=seed, columns=columns))
     known = shelf.require(name, "generate")
     judge = naming.judge_for(known)
     if judge is None:
-        able = ", ".join(e.name for e in auditable()) or "none yet"
+        able = ", ".join(e.name for e in of_pictures()) or "none yet"
         raise StudioError(f"No judge on the shelf names the groups of {name}'s items; models with one are {able}.")
     count = shelf.whole(count, "number of items", FEWEST, MOST)
     first = generate.whole_seed(seed, count)
@@ -120,7 +148,10 @@ def training_of(data: str, columns: tuple[str, ...]):
     import pandas as pd
 
     from genlab.data import portraits
+    from genlab.studio import name_audit
 
+    if data == "names":
+        return name_audit.training_table(columns)
     if data not in portraits.STYLE_OF or any(c not in portraits.ATTRIBUTES for c in columns):
         return None
     found = portraits.described(data)

@@ -101,6 +101,19 @@ def attention(model: str, text: str) -> Attention:
     return Attention(tuple(spelled(network, token) for token in shown), network.attentions(tokens))
 
 
+def readers() -> list[shelf.Entry]:
+    """Models whose attention can be looked at: those that tell a text's surprise first, of collections last."""
+    found = shelf.with_capability("attend")
+    return sorted(found, key=lambda known: (bool(known.groups), "write" not in known.capabilities))
+
+
+def size_of(model: str) -> tuple[int, int]:
+    """Layers and heads of a model that has attention."""
+    known = shelf.require(model, "attend")
+    config = shelf.model(known.name).network.config
+    return config.num_hidden_layers, config.num_attention_heads
+
+
 def some_text(text: object) -> str:
     """A text to read, without what a model cannot see.
 

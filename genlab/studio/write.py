@@ -22,10 +22,12 @@ from genlab.studio.generate import whole_knobs, whole_seed
 from genlab.studio.shelf import Entry, StudioError
 
 MOST, AT_ONCE = 64, 16  # texts a request, and texts drawn side by side
+LONGEST_LIST = 10_000  # items of a collection that are made again from a claim
 SHORTEST, LONGEST = 1, 600  # tokens that are drawn
 LARGEST_PROMPT = 2**20  # characters that are looked at
 EVERY = 6  # tokens between two looks at a text that is being written
 SHOWN = 5  # likeliest tokens shown beside each
+ANY = "<any>"  # a model's control token for a group that is not told
 NAME_LENGTH = 40  # tokens of an item of a collection
 
 
@@ -77,10 +79,10 @@ class Written:
     def table(self) -> str:
         """A collection's items as CSV: item, and its groups by attribute."""
         rows = io.StringIO()
-        attributes = list(self.texts[0].groups) if self.texts else []
+        attributes = sorted({name for text in self.texts for name in text.groups})
         writer = csv.writer(rows, lineterminator="\n")
         writer.writerow(["item", *attributes])
-        writer.writerows([text.text, *(text.groups[a] for a in attributes)] for text in self.texts)
+        writer.writerows([text.text, *(text.groups.get(a, "") for a in attributes)] for text in self.texts)
         return rows.getvalue()
 
 
@@ -127,6 +129,7 @@ def steps(
     count: object = 1,
     length: object = 200,
     knobs: Mapping[str, object] | None = None,
+    most: int = MOST,
 ) -> Generator[tuple[Text, ...], None, Written]:
     """Write `count` texts, yielding what stands so far after every few tokens.
 
@@ -137,14 +140,14 @@ def steps(
         towards: groups of the same attributes; the model is told something between the two.
         share: how far towards them, 0 to 1.
         seed: of the first text; text i has `seed + i`.
-        count: 1 to 64.
+        count: 1 to `most`.
         length: tokens at most, 1 to 600; a collection's items end by themselves.
         knobs: values by name; those left out keep the model's defaults.
 
     Raises:
         ValueError: one sentence about what was given and what is allowed.
     """
-    order = checked(model, prompt, groups, towards, share, seed, count, length, knobs)
+    order = checked(model, prompt, groups, towards, share, seed, count, length, knobs, most)
     finished: list[Text] = []
     for first in range(0, order.count, AT_ONCE):
         so_far: tuple[Text, ...] = ()
@@ -154,11 +157,11 @@ def steps(
     return sealed(order, tuple(finished))
 
 
-def checked(model, prompt, groups, towards, share, seed, count, length, knobs) -> Order:
+def checked(model, prompt, groups, towards, share, seed, count, length, knobs, most) -> Order:
     """The request as an `Order`; raises as `steps`."""
     known = shelf.require(model, "write")
     network = shelf.model(known.name)
-    count = shelf.whole(count, "count", 1, MOST)
+    count = shelf.whole(count, "count", 1, most)
     length = shelf.whole(length, "length", SHORTEST, LONGEST)
     first = whole_seed(seed, count)
     turned = whole_knobs(known, knobs)
@@ -176,16 +179,19 @@ def checked(model, prompt, groups, towards, share, seed, count, length, knobs) -
     if prompt and str(prompt).strip():
         raise StudioError(f"{known.name} writes items from nothing: leave the prompt out, and ask for groups instead.")
     tokens = network.asked(**given)
-    tokens = tuple(tokens if all(name in given for name, _ in known.groups) else leading(tokens))
-    if other and (set(other) != set(given) or len(tokens) != len(known.groups) + 1):
+    tokens = tuple(leading(tokens, network.special.index(ANY)))
+    if other and (set(other) != set(given) or len(given) != len(known.groups)):
         raise StudioError("To go from one group to another, ask for every attribute at both ends.")
     network.asked(**other)
     return Order(known, "", tokens, given, other, float(share), first, count, NAME_LENGTH, turned, ())
 
 
-def leading(tokens: list[int]) -> list[int]:
-    """Control tokens as far as they are asked for from the first on; what is not asked for the model draws."""
-    return [*tokens[:1], *([] if 2 in tokens[1:2] else tokens[1:])]
+def leading(tokens: list[int], anything: int) -> list[int]:
+    """Control tokens up to the last one asked for: what follows the model draws, what came before stays hidden."""
+    tokens = list(tokens)
+    while tokens[-1] == anything:
+        tokens.pop()
+    return tokens
 
 
 def prompt_of(network, prompt: object) -> tuple[str, tuple[int, ...], tuple[str, ...]]:
@@ -194,12 +200,9 @@ def prompt_of(network, prompt: object) -> tuple[str, tuple[int, ...], tuple[str,
         raise StudioError(f"The prompt is text; {str(prompt)[:40]!r} was given.")
     if len(prompt) > LARGEST_PROMPT:
         raise StudioError(f"The prompt has {len(prompt):,} characters; at most {LARGEST_PROMPT:,} are taken.")
-    text = "".join(
-        c for c in prompt.replace("\r\n", "\n") if c in "\n\t" or unicodedata.category(c)[0] != "C" or c == "\u200d"
-    )
-    notes = (
-        [] if len(text) == len(prompt.replace("\r\n", "\n")) else ["Control characters of the prompt were left out."]
-    )
+    text = printable(prompt)
+    whole = text == prompt.replace("\r\n", "\n")
+    notes = [] if whole else ["Control characters of the prompt were left out."]
     room = network.context // 2  # so that a text begins with its own half
     tail = text[-8 * room :]  # a token is eight characters at most, or hardly more
     tokens = network.tokens_of(tail)
@@ -210,6 +213,13 @@ def prompt_of(network, prompt: object) -> tuple[str, tuple[int, ...], tuple[str,
         notes.append(f"The prompt is longer than the model looks back: its last {len(kept):,} characters were kept.")
         text = kept
     return text, tuple(tokens), tuple(notes)
+
+
+def printable(text: str) -> str:
+    """A text with one kind of line end and without control characters, which can hide what is written."""
+    joiner = "\u200d"  # of emoji
+    kept = (c for c in text.replace("\r\n", "\n") if c in f"\n\t{joiner}" or unicodedata.category(c)[0] != "C")
+    return "".join(kept)
 
 
 def drawn(order: Order, first: int, count: int) -> Generator[tuple[Text, ...], None, None]:
@@ -258,10 +268,10 @@ def text_of(order: Order, network, ids: list[int], told: list[Token], ended: boo
     """A text so far."""
     groups = {}
     if order.known.groups:
-        spoken = [token for token in (*order.tokens, *ids) if 0 < token < len(network.special)]
-        groups = dict(told_group(network.special[token]) for token in spoken if token != 2)
+        spoken = [network.special[token] for token in (*order.tokens, *ids) if token < len(network.special)]
+        groups = dict(told_group(name) for name in spoken if ": " in name)
         told = [token for token in told if not token.text.startswith("<")]
-    whole = hidden(order.prompt + network.text_of(ids))
+    whole = hidden(order.prompt + printable(network.text_of(ids)))
     return Text(order.prompt, tuple(told), whole.text, groups, whole.count, ended)
 
 
@@ -288,7 +298,9 @@ def sealed(order: Order, texts: tuple[Text, ...]) -> Written:
         return Written(texts, (marking.mark(media, "text/plain", claim),), ("samples.txt",), tuple(notes))
     inputs = {"prompt": order.prompt} if order.prompt else {}
     claims = [Claim(known.name, known.weights, "generate", order.seed + i, inputs, knobs) for i in range(order.count)]
-    files = [(text.text.encode(), "text/plain", claim) for text, claim in zip(texts, claims, strict=True)]
+    if not all(text.text for text in texts):
+        notes.append("The model ended a text before its first word: choose another seed.")
+    files = [(text.text.encode() or b"\n", "text/plain", claim) for text, claim in zip(texts, claims, strict=True)]
     names = tuple(f"{known.name}-{claim.seed}.txt" for claim in claims)
     return Written(texts, marking.mark_all(files), names, tuple(notes))
 
@@ -312,7 +324,14 @@ def again(known: Entry, claim: Claim) -> Sealed:
     groups = {name: claim.inputs.get(name) for name in attributes}
     towards = {name: claim.inputs.get(f"towards {name}") for name in attributes}
     return write(
-        known.name, groups=groups, towards=towards, share=share, seed=claim.seed, count=int(count), knobs=knobs
+        known.name,
+        groups=groups,
+        towards=towards,
+        share=share,
+        seed=claim.seed,
+        count=int(count),
+        knobs=knobs,
+        most=LONGEST_LIST,
     ).sealed[0]
 
 

@@ -26,7 +26,11 @@ AT_ONCE = 2
 
 def models() -> list[dict[str, Any]]:
     """List the models on the shelf: what each can do, its classes, its knobs with ranges, the size of its codes."""
-    found = {e.name: e for capability in ("generate", "autoencode") for e in shelf.with_capability(capability)}
+    found = {
+        e.name: e
+        for capability in ("generate", "autoencode", "write", "fill")
+        for e in shelf.with_capability(capability)
+    }
     return [dataclasses.asdict(e) for e in found.values()]
 
 

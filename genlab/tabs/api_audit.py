@@ -15,11 +15,14 @@ from genlab.tabs.files import stored_bytes, uploaded_paths
 def audit_model(
     model: str, groups: list[str], reference: str, count: int, seed: int
 ) -> tuple[dict[str, Any], list[str]]:
-    """Audit whom a model draws: shares of every group with intervals, gaps, intersections and amplification.
+    """Audit whom a model draws or names: shares of every group with intervals, gaps, intersections and amplification.
+
+    Of a model of texts: which of two sentences that differ in one group of words it finds more probable.
 
     Args:
-        model: a generator whose items a judge on the shelf can name, such as vae-portraits-biased.
-        groups: attributes such as tone and glasses; the first one is crossed with the others.
+        model: a generator whose items a judge can name, such as vae-portraits-biased or gpt-names, or a model of texts.
+        groups: attributes such as tone and glasses, or country and gender of names; the first one is crossed with the
+            others. A model of texts has none, and of it this, the reference, the count and the seed are not looked at.
         reference: uniform, training data or none.
         count: items to draw, 20 to 2,000.
         seed: of the first item.

@@ -126,10 +126,8 @@ def _source_fields(source: str, model: str, namer: str) -> list:
 
 def columns_of_model(name: str):
     """The attributes that can be audited of a model, the first of them and glasses chosen."""
-    known = shelf.require(name, "generate")
-    judge = naming.judge_for(known)
-    groups = list(naming.attributes_of(judge)) if judge else []
-    return gr.update(choices=groups, value=groups[:1] + [g for g in groups if g == "glasses"])
+    groups = collect.attributes_of(shelf.entry(name))
+    return gr.update(choices=groups, value=groups[:1] + [g for g in groups if g in ("glasses", "gender")])
 
 
 def _model_columns(name: str) -> list:

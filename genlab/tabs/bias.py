@@ -124,7 +124,7 @@ def _watched(begin, asked: Asked, request: gr.Request) -> Iterator[list]:
     if not asked.columns or not len(collected.items.table.columns):
         asked = Asked(**{**vars(asked), "columns": tuple(collected.columns)})
     held = Held(collected, asked, {})
-    if not collected.columns:
+    if not collected.columns and collected.further is None:
         words = "Nobody has named any group yet: look at some of the pictures below, and the audit follows from that."
         yield [held, watching.told(words), *idle[2:RESULTS], *labeller.ready(collected, asked)]
         return
@@ -265,6 +265,8 @@ def _command(collected: Collected, asked: Asked) -> str:
     if not collected.command:
         return ""
     words = list(collected.command)
+    if not collected.columns:
+        return shlex.join([*words, "--out", "report"])
     if asked.reference == "uniform":
         words += ["--reference", "uniform"]
     elif asked.reference == "training data":

@@ -3,7 +3,7 @@
 import gradio as gr
 from gradio.themes.utils import colors, sizes
 
-from genlab.tabs import train_look
+from genlab.tabs import text_look, train_look
 
 TEAL = colors.Color(
     name="lagoon",
@@ -360,4 +360,4 @@ h2.part { font-size: 1.08rem; font-weight: 650; margin: 10px 0 0; }
     transition-duration: .01ms !important; scroll-behavior: auto !important; }
 }
 """
-CSS += train_look.CSS
+CSS += train_look.CSS + text_look.CSS

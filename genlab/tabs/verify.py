@@ -9,6 +9,7 @@ from audits.provenance import Claim
 from genlab.studio import marking, uploads
 from genlab.studio.attack import example
 from genlab.studio.regenerate import make_again
+from genlab.studio.shelf import StudioError
 from genlab.studio.verify import Verified
 from genlab.studio.verify import verify as studio_verify
 from genlab.tabs import attack
@@ -38,6 +39,12 @@ def build(demo: gr.Blocks, tab: gr.Tab | None = None) -> None:
             upload = gr.File(label="Any file: picture, sound, video or text", height=170, elem_id="verify-file")
             with gr.Accordion("The claim of a text came beside it", open=False):
                 beside = gr.File(label="Its claim (.claim.json)", file_types=[".json"], height=120)
+            with gr.Accordion("Or paste a text", open=False):
+                pasted = gr.Textbox(
+                    label="A text", lines=6, max_lines=12, elem_id="verify-text",
+                    info="Our texts carry a mark in their choice of words; a few sentences are enough to find it.",
+                )  # fmt: skip
+                check = gr.Button("Look for our mark", size="md", elem_id="verify-text-go")
             certificate = gr.DownloadButton("Public certificate (PEM)", size="md", elem_id="certificate")
             gr.Markdown(LIMITS, elem_classes="note")
         with gr.Column(scale=7, min_width=320, elem_classes="result"):
@@ -59,6 +66,7 @@ def build(demo: gr.Blocks, tab: gr.Tab | None = None) -> None:
     if tab is not None:
         tab.select(guarded(_first), [seen, upload], [seen, *shown], show_progress="hidden", **private, **shared)
     gr.on([upload.upload, beside.upload], guarded(_look), [upload, beside], shown, **private, **shared)
+    check.click(guarded(_pasted), pasted, shown, **private, **shared)
     upload.clear(guarded(_forget), None, shown, api_visibility="private", queue=False)
     go.click(guarded(_again), claimed, [made, copy], **private, **shared)
     demo.load(guarded(_certificate), None, certificate, show_progress="hidden", api_visibility="private")
@@ -101,6 +109,12 @@ def _look(payload: object, beside: object) -> list:
     if not uploaded_path(payload):  # a claim without its text yet
         return _forget()
     return _found(_verified(payload, beside))
+
+
+def _pasted(text: object) -> list:
+    if not isinstance(text, str) or not text.strip():
+        raise StudioError("Nothing was pasted: put a text into the box first.")
+    return _found(studio_verify(text.encode("utf-8", "replace")))
 
 
 def _first(seen: bool, payload: object) -> list:

@@ -159,6 +159,22 @@ def test_held_out_pieces_have_the_lengths_of_the_texts_and_their_own_copies():
     assert any("Without held-out" in caveat for caveat in longest_copies(["a"], training).caveats)
 
 
+def test_pieces_are_spread_over_held_out_text():
+    held = "?" * 50 + "0123456789" + "?" * 40  # pieces of 10 begin at 0 and at 50
+    report = longest_copies(["#" * 10, "#" * 10], "0123456789", held_out=held, length=10)
+    assert (report["share.held_out"].n, report["share.copied"].floor) == (2, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("copied", "verdict"), [(33, "cannot tell"), (45, "worse"), (13, "cannot tell"), (6, "better")]
+)
+def test_the_verdict_on_copies_compares_two_intervals(copied, verdict):
+    texts = ["a" * 50] * copied + ["b" * 50] * (100 - copied)
+    report = longest_copies(texts, "a" * 60, held_out="a" * 50 * 22 + "c" * 50 * 78)
+    assert (report["share.held_out"].value, report["share.held_out"].n) == (0.22, 100)
+    assert report["share.copied"].verdict == verdict
+
+
 def test_words_are_matched_without_case_and_punctuation():
     report = longest_copies(["He said: The QUICK, brown fox ran"], "the quick brown fox jumps", unit="words", length=4)
     assert (report["share.copied"].value, report["longest"].value) == (1, 4)

@@ -11,14 +11,14 @@ import pytest
 from audits.text import words
 from audits.text.words import LISTED, MASK, digest, hidden, read_hashes
 
-OWN = frozenset({digest("blarg"), digest("snirky"), digest("Fitch")})
+OWN = frozenset({digest("blarg"), digest("snirky"), digest("Fitch"), digest("zoot")})
 
 
 @pytest.mark.parametrize(
     "word",
     ["blarg", "BLARG", "Blargs", "bl4rg", "B1arg", "bl@rg", "8larg", "blárg", "bla\u0301rg", "bl\u00adarg",
      "bla\u200brg", "blaaaarg", "blarggg", "ｂｌａｒｇ", "blargz", "snirky", "snirkies", "sn!rky", "$nirky", "5n1rky",
-     "fitches", "fitch"],
+     "fitches", "fitch", "zoooot"],
 )  # fmt: skip
 def test_a_listed_word_is_masked_in_its_disguises(word):
     assert hidden(f"He said {word}, and left.", more=OWN) == (f"He said {MASK}, and left.", 1)
@@ -29,6 +29,7 @@ def test_what_stands_around_a_word_stays():
     text = "Blarg! (blarg) my_blarg blarg's \u201cblarg\u201d half-blarg $blarg$"
     expected = f"{MASK}! ({MASK}) my_{MASK} {MASK}'s \u201c{MASK}\u201d half-{MASK} ${MASK}$"
     assert hidden(text, more=OWN) == (expected, 7)
+    assert hidden("$nirky!", more=OWN) == (f"{MASK}!", 1)
     assert hidden("", more=OWN) == ("", 0)
 
 

@@ -222,6 +222,7 @@ def test_enough_is_where_half_of_marked_texts_are_found(bits):
         ([Tournament(KEY, V), Tournament(KEY, V + 1)], None, "differ in their key alone"),
         ([Tournament(KEY, V)], -1, "0 or more bits"),
         ([Tournament(KEY, V)], math.nan, "0 or more bits"),
+        ([Tournament(KEY, V)], "2.5 bits", "2.5 bits was given"),
     ],
 )
 def test_looking_says_what_it_needs(marks, bits, words):

@@ -32,15 +32,29 @@ PIXELS = {
 }
 
 
+VERSE = "The owl and the pussycat went to sea in a beautiful pea green boat; they took honey and plenty of money. "
+CALLED = {"country": ["Here", "There"], "gender": ["female", "male"]}
+TEXTS = {
+    "bert-small": ("bert", {"vocabulary": 120, "width": 16, "layers": 2, "heads": 2, "context": 24}),
+    "gpt-called": ("gpt", {"vocabulary": 60, "units": "characters", "width": 16, "layers": 1, "heads": 2,
+                           "context": 48, "controls": CALLED}),
+    "gpt-letters": ("gpt", {"vocabulary": 60, "units": "characters", "width": 16, "layers": 1, "heads": 2,
+                            "context": 48}),
+    "gpt-small": ("gpt", {"vocabulary": 300, "width": 32, "layers": 2, "heads": 2, "context": 64}),
+    "gan-small": MODELS["gan-small"],
+}  # fmt: skip
+
+
 def build_shelf(folder: Path, models: dict[str, tuple[str, dict]] = MODELS) -> Path:
     """Write the models into `folder`, their weights fixed and far enough from zero to show; returns the folder."""
     import torch
 
     from genlab import checkpoint
-    from genlab.card_text import TEXTS
+    from genlab.card_text import TEXTS as SECTIONS
+    from genlab.data import Corpus
     from genlab.models import build
 
-    words = "\n\n".join(f"## {title}\n\nSome words about {title.lower()}." for title in TEXTS)
+    words = "\n\n".join(f"## {title}\n\nSome words about {title.lower()}." for title in SECTIONS)
     with torch.random.fork_rng():
         torch.manual_seed(7)
         for name, (family, arguments) in models.items():
@@ -48,6 +62,8 @@ def build_shelf(folder: Path, models: dict[str, tuple[str, dict]] = MODELS) -> P
             with torch.no_grad():
                 for parameter in model.parameters():
                     parameter.add_(0.15 * torch.randn_like(parameter))
+            if hasattr(model, "learn_tokens"):
+                model.learn_tokens(Corpus("verse", "train", (VERSE,), (), "none", "nobody"))
             recipe = {"family": family, "data": "fashion", "model": arguments, "steps": 1, "seed": 0}
             told = {"data": "fashion", "split": "train", "items": 60000, "licence": "MIT", "attribution": "Somebody"}
             told |= {"seconds": 1, "device": "CPU"}
