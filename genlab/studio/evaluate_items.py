@@ -83,11 +83,11 @@ def asked_as(model, corpus: Corpus, attribute: str, group: str) -> list[list[int
 # ---- what it draws
 
 
-def drawn_items(model, count: int) -> tuple[list[str], dict[str, np.ndarray]]:
-    """`count` items with the groups that the model drew for them, knobs at their defaults."""
+def drawn_items(model, count: int, *, seed: int = FIRST_SEED) -> tuple[list[str], dict[str, np.ndarray]]:
+    """`count` items with the groups that the model drew for them, without a mark, knobs at their defaults."""
     texts, groups = [], defaultdict(list)
     for start in range(0, count, AT_ONCE):
-        seeds = Seeds.count_from(FIRST_SEED + start, min(AT_ONCE, count - start), model.device)
+        seeds = Seeds.count_from(seed + start, min(AT_ONCE, count - start), model.device)
         steps = [step.tokens for step in model.write([0], seeds, most=LONGEST)]
         for column in zip(*steps, strict=True):
             tokens = [token for token in column if token > 0]

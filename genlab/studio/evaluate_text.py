@@ -63,12 +63,12 @@ def likelihood_figures(model, data: str, *, quick: bool) -> Figures:
 # ---- what it writes
 
 
-def written(model, count: int, *, most: int, prompt: tuple[int, ...] = (0,), ends: bool = True) -> list[list[int]]:
+def written(model, count: int, *, most: int, ends: bool = True, seed: int = FIRST_SEED) -> list[list[int]]:
     """Tokens of `count` texts of the network itself, without a mark, knobs at their defaults; the end is left out."""
     found: list[list[int]] = []
     for start in range(0, count, AT_ONCE):
-        seeds = Seeds.count_from(FIRST_SEED + start, min(AT_ONCE, count - start), model.device)
-        steps = [step.tokens for step in model.write(list(prompt), seeds, most=most, ends=ends)]
+        seeds = Seeds.count_from(seed + start, min(AT_ONCE, count - start), model.device)
+        steps = [step.tokens for step in model.write([0], seeds, most=most, ends=ends)]
         found += [[token for token in column if token > 0] for column in zip(*steps, strict=True)]
     return found
 
