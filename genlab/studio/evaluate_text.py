@@ -166,8 +166,8 @@ def filling_figures(model, data: str, *, quick: bool) -> Figures:
         unit = f"share guessed by a {ORDER}-gram from both sides"
         yield f"masked_accuracy_{ORDER}gram", right(counted.fill(left, after), unit)
     yield "pseudo_perplexity", None
-    some = rows[:: max(1, len(rows) // (HIDDEN_WINDOWS // 15 if quick else HIDDEN_WINDOWS))]
-    some = some[: HIDDEN_WINDOWS // 15 if quick else HIDDEN_WINDOWS]
+    most = max(1, HIDDEN_WINDOWS // 15) if quick else HIDDEN_WINDOWS
+    some = rows[:: max(1, len(rows) // most)][:most]
     nats = np.array([model.pseudo_code_lengths(row.tolist()).sum() for row in some])
     told = pooled_figure(nats, np.full(len(some), some.shape[1]), "", n=some.size)
     yield "pseudo_perplexity", exponential(told, "perplexity a token, each hidden in turn")
