@@ -97,7 +97,9 @@ def parser() -> Parser:
     encode_command.declare(commands)
     evaluate = commands.add_parser("evaluate", help="measure a model's figures again")
     evaluate.add_argument("name", metavar="NAME")
-    evaluate.add_argument("--only", metavar="PART", help="naming, likelihood, codes, samples, teaching or files")
+    evaluate.add_argument(
+        "--only", metavar="PART", help="naming, likelihood, codes, samples, teaching, files or filling"
+    )
     evaluate.add_argument("--quick", action="store_true", help="fewer items: wider intervals, minutes instead of more")
     evaluate.add_argument("--check", action="store_true", help="exit 1 where a figure leaves its stated interval")
     evaluate.add_argument("--json", type=Path, metavar="FILE", help="write the figures here")

@@ -1,5 +1,6 @@
 """What the Hub reads at the head of a model card: licence, task, data, and the figures as a model index."""
 
+import re
 from typing import Any
 
 from genlab.card_text import spoken
@@ -12,13 +13,22 @@ SPDX = frozenset({
     "lgpl-3.0", "cc0-1.0", "cc-by-3.0", "cc-by-4.0", "cc-by-sa-3.0", "cc-by-sa-4.0", "cc-by-nc-4.0", "cc-by-nc-sa-4.0",
     "unlicense",
 })  # fmt: skip
+FREE = "public domain"  # no licence, and none is needed
 TASKS = {
     "sample": "unconditional-image-generation",
     "logits": "image-classification",
     "encode": "image-feature-extraction",
     "compress": "image-to-image",
     "compress_items": "image-to-image",
+    "write": "text-generation",
+    "fill": "fill-mask",
 }  # what a model is for on the Hub: the first of these that it has
+
+
+def lawful(licence: str) -> bool:
+    """Whether data is under licences of `SPDX`, joined by "and", or free; what stands in brackets is a remark."""
+    parts = re.sub(r" \([^()]*\)", "", licence.lower()).split(" and ")
+    return all(part in SPDX or part == FREE for part in parts)
 
 
 def front_matter(config: dict[str, Any], source) -> str:
@@ -46,7 +56,7 @@ def front_matter(config: dict[str, Any], source) -> str:
     ]
     data = ModelCardData(
         license=LICENCE,
-        library_name="genlab",
+        library_name="transformers" if hasattr(FAMILIES[family], "library_config") else "genlab",
         pipeline_tag=task,
         tags=["genlab", family, config["recipe"]["data"], "responsible-ai"],
         datasets=[source.hub],

@@ -9,7 +9,7 @@ import numpy as np
 from audits.provenance import Claim, seal
 from genlab.checkpoint import write
 from genlab.data import Data, load
-from genlab.studio import codec_pictures, generate, shelf
+from genlab.studio import codec_pictures, generate, shelf, text_pictures
 from genlab.studio.evaluate_grid import GRIDS, nearest
 from genlab.studio.pictures import enlarge
 from genlab.studio.shelf import Entry
@@ -37,6 +37,8 @@ def write_pictures(name: str) -> list[Path]:
         sheets = {"samples.png": brought_back(known), "failures.png": worst_brought_back(known)}
     elif "compress" in known.capabilities or "compress-items" in known.capabilities:
         sheets = codec_pictures.sheets(known)
+    elif {"write", "fill"} & set(known.capabilities):
+        sheets = text_pictures.sheets(known)
     else:
         raise ValueError(f"{name} neither draws, names nor brings back items, so there is nothing to show of it.")
     for file, sheet in sheets.items():

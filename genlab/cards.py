@@ -10,14 +10,13 @@ import json
 import math
 import re
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from genlab import checkpoint
-from genlab.card_metadata import LICENCE, SPDX, TASKS, front_matter
+from genlab.card_metadata import LICENCE, SPDX, TASKS, front_matter, lawful
+from genlab.card_sources import BY_ARCHIVE, BY_PIXEL, SOURCES, Source
 from genlab.card_text import PLACEHOLDER, TYPED, about, duration, filled, interval, number, section, spoken
-from genlab.data import emoji, fashion, photograph_tiles, portraits, professions
 from genlab.models import FAMILIES
 
 SECTIONS = (
@@ -63,6 +62,15 @@ HEADLINES = (
     "bits_against_jpeg",
     "archive_psnr",
     "near_copies",
+    "bits_per_character",
+    "bits_per_character_5gram",
+    "bits_against_5gram",
+    "masked_accuracy",
+    "masked_accuracy_5gram",
+    "pseudo_perplexity",
+    "copied_runs",
+    "memorisation_ratio",
+    "country_deviation",
 )
 FIGURES = re.compile(r"(<!-- figures[^>]*-->\n).*?(<!-- end of figures -->)", re.DOTALL)
 HOW_TO_READ = (
@@ -70,52 +78,6 @@ HOW_TO_READ = (
     "floor: what real items of the training split score against the test split by the same measure. {distances} "
     "A figure holds for the weights, the knobs and the instrument it was measured with."
 )
-BY_JUDGE = (
-    "Distances use the features of `judge-{kind}`, this project's own classifier: they are named {Kind}-FID and "
-    "cannot be compared with distances taken by another network."
-)
-BY_PIXEL = "PSNR is of the squared error pooled over all items; under noise, the floor is what the noisy items score."
-BY_BYTES = "Bits are those of whole files, pictures are compared pixel by pixel, and the interval is over photographs."
-BY_ARCHIVE = "Bits are those of one whole archive, and PSNR is of the squared error pooled over all its items."
-BY_NEIGHBOUR = "Classes, groups and copies are read off the nearest training drawing, in pixels."
-
-
-@dataclass(frozen=True)
-class Source:
-    """A data set as a card names it."""
-
-    title: str
-    hub: str
-    tested_on: str
-    caveats: tuple[str, ...]
-    knobs: str = "Every knob stood at its default."
-    distances: str = BY_JUDGE
-
-
-DRAWN = "10,000 portraits drawn from seeds that no model was trained on"
-SOURCES = {
-    "fashion": Source(
-        "Fashion-MNIST",
-        fashion.HUB,
-        "the 10,000 items of the official test split, never trained on",
-        fashion.CAVEATS,
-        "Knobs were chosen against the last 10,000 training items, never against these (`benchmarks/knobs.py`).",
-    ),
-    "portraits": Source("Drawn portraits, both styles, every attribute at its usual share", portraits.DRAWN_BY, DRAWN,
-                        portraits.CAVEATS),
-    "portraits-biased": Source("Drawn portraits, a deliberately biased mix", portraits.DRAWN_BY, DRAWN,
-                               portraits.CAVEATS),
-    "portraits-balanced": Source("Drawn portraits, a balanced mix", portraits.DRAWN_BY, DRAWN, portraits.CAVEATS),
-    "photograph-tiles": Source(
-        "Photographs of desktop wallpapers", "https://invent.kde.org/plasma/plasma-workspace-wallpapers",
-        "colour photographs of other packages (Lomiri wallpapers, scikit-image, scikit-learn), reduced to 768 pixels",
-        photograph_tiles.CAVEATS, knobs="", distances=BY_BYTES,
-    ),
-    "emoji": Source("Noto emoji but flags", professions.DRAWN_BY, "drawings of every tenth role, never trained on",
-                    emoji.CAVEATS, distances=BY_NEIGHBOUR),
-    "professions": Source("People at work, emoji", professions.DRAWN_BY, "the 30 drawings of two professions that were "
-                          "never trained on", professions.CAVEATS, distances=BY_NEIGHBOUR),
-}  # fmt: skip
 
 
 def write(name: str, shelf: Path = checkpoint.SHELF) -> Path:
@@ -343,7 +305,7 @@ def metric_faults(name: str, config: dict[str, Any]) -> list[str]:
             or not m["low"] <= m["value"] <= m["high"]
         ):
             faults.append(f"{name}: {metric} is {m['value']}, outside its interval {m['low']} to {m['high']}.")
-    if not all(part in SPDX for part in config["trained_on"]["licence"].lower().split(" and ")):
+    if not lawful(config["trained_on"]["licence"]):
         faults.append(f"{name}: the data's licence {config['trained_on']['licence']!r} is not one of SPDX.")
     return faults
 

@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from genlab import cards, checkpoint
+from genlab.card_metadata import front_matter, lawful
 from genlab.card_text import TEXTS, about, section
 from genlab.recipes import RECIPES
 
@@ -135,6 +136,24 @@ def test_a_missing_picture_or_text_is_seen(tiny_shelf, name):
     path.unlink()
     assert "has no about.md" in faults(tiny_shelf, name)
     assert "Models are" in " ".join(cards.check("nope", tiny_shelf))
+
+
+@pytest.mark.parametrize(
+    ("licence", "free"),
+    [
+        ("MIT", True), ("public domain", True), ("MIT (lists of somebody; others are public domain)", True),
+        ("MIT and CC0-1.0", True), ("all rights reserved", False), ("MIT and nobody knows", False),
+    ],
+)  # fmt: skip
+def test_data_is_under_a_known_licence_or_free(licence, free):
+    assert lawful(licence) == free
+
+
+def test_a_language_model_is_filed_where_the_hub_looks_for_it():
+    for family, task in (("gpt", "text-generation"), ("bert", "fill-mask")):
+        config = {"name": "x", "recipe": {"family": family, "data": "stories"}, "metrics": {}}
+        data = yaml.safe_load(front_matter(config, cards.SOURCES["stories"]))
+        assert (data["pipeline_tag"], data["library_name"]) == (task, "transformers")
 
 
 # ---- the cards that ship

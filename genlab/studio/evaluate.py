@@ -27,12 +27,12 @@ from genlab.studio.evaluate_attributes import attribute_figures, named, share_fi
 from genlab.studio.evaluate_codec import archive_figures, codec_figures
 from genlab.studio.evaluate_codes import code_figures
 from genlab.studio.evaluate_grid import GRIDS, grid_figures
+from genlab.studio.evaluate_text import text_parts
+from genlab.studio.figures import FIRST_SEED, Figure, from_finding, mean_figure, share_figure
 
 COUNT, FEW = 10_000, 2_000  # items of a full and of a quick measurement
 TAUGHT = 20_000  # items that the classifier of `accuracy_on_real` learns from
 DRAWS = 16  # of the importance-weighted bound
-FIRST_SEED = 1_000_000  # evaluation draws from here on, away from the seeds that visitors try first
-Figure = dict[str, Any]
 
 
 def evaluate(
@@ -44,8 +44,8 @@ def evaluate(
 
     Args:
         quick: only figures that do not depend on the number of items, on fewer of them.
-        only: "naming", "likelihood", "codes", "samples", "teaching" or "files" alone, for a model whose other figures
-            take long.
+        only: "naming", "likelihood", "codes", "samples", "teaching", "files" or "filling" alone, for a model whose
+            other figures take long.
         progress: told the name of each figure as it is begun.
 
     Raises:
@@ -75,6 +75,8 @@ def evaluate(
         parts.append(("files", codec_figures(model, mean_figure, quick=quick)))
     if "compress-items" in able:
         parts.append(("files", archive_figures(model, load(data, "test"), quick=quick)))
+    if {"write", "fill"} & set(able):
+        parts += text_parts(model, data, quick=quick)
     if only is not None and only not in {kind for kind, _ in parts}:
         held = ", ".join(dict.fromkeys(kind for kind, _ in parts))
         raise ValueError(f"Figures of {name} are of {held}; {only[:40]!r} was given.")
@@ -88,33 +90,6 @@ def evaluate(
             if figure is not None:
                 figures[key] = figure | {"command": command}
     return figures
-
-
-def from_finding(finding: Finding, floor: float | None = None) -> Figure:
-    """A Finding as a figure of a card."""
-    return {
-        "value": finding.value,
-        "low": finding.low,
-        "high": finding.high,
-        "n": finding.n,
-        "floor": finding.floor if floor is None else floor,
-        "unit": finding.unit,
-    }
-
-
-def mean_figure(values: np.ndarray, unit: str) -> Figure:
-    """The mean of independent values with its normal 95 % interval."""
-    value, half = float(np.mean(values)), 1.96 * float(np.std(values, ddof=1)) / len(values) ** 0.5
-    return {"value": value, "low": value - half, "high": value + half, "n": len(values), "floor": None, "unit": unit}
-
-
-def share_figure(hits: int, n: int, unit: str = "share", floor: float | None = None) -> Figure:
-    """A share with Wilson's interval."""
-    from statsmodels.stats.proportion import proportion_confint
-
-    value = hits / n
-    low, high = proportion_confint(hits, n, method="wilson")  # at 0 and 1 rounding may leave the value outside
-    return {"value": value, "low": min(low, value), "high": max(high, value), "n": n, "floor": floor, "unit": unit}
 
 
 # ---- the judge, and what its distances are compared with
