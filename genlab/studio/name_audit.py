@@ -267,8 +267,8 @@ NOT_AT_HAND = (
 )
 OTHERS = "all others"
 ALONE = (
-    "alone.{0} takes each {0} against all others, mixed as on the lists, so that its intervals hold (all at once) where "
-    "the model keeps to them; {0} supposes no mix, and so often cannot tell."
+    "alone.{0} takes each {0} against all others, mixed as on the lists, so that its intervals hold (all at once) "
+    "where the model keeps to them; {0} supposes no mix, and so often cannot tell."
 )
 UNKNOWN = "Shares are of best guesses, sure or not: leaving the unsure out would leave out more of some groups."
 ASKED = (
