@@ -109,7 +109,7 @@ def audit(collected: Collected, asked: Asked, *, labels: Mapping[str, Any] | Non
     report = replace(report, caveats=(*collected.caveats, *told, *report.caveats))
     by_column = {c: shares_of(report, c, len(columns) > 1) for c in columns}
     if collected.further is not None:
-        report, more = _with(report, collected.further), [f"told.{c}" for c in columns]
+        report, more = _with(report, collected.further), [f"{by}.{c}" for by in ("alone", "told") for c in columns]
         by_column |= {c: shares for c in more if (shares := shares_of(report, c, True))}
     return Audited(report, by_column, _cells(table, columns, by_column), _headlines(report, by_column))
 

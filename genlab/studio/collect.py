@@ -49,8 +49,8 @@ class Collected:
         caveats: what must be said beside the figures.
         made: model, weights and first seed where the pictures were generated here, so that they leave sealed.
         command: the line that does the same in a terminal, as far as there is one.
-        further: what was measured while gathering and belongs into the report; shares by a model's own words are its
-            findings `told.<column>.share.<group>`.
+        further: what was measured while gathering and belongs into the report; shares by a model's own words are
+            `told.<column>.share.<group>`, those of each group against all others `alone.<column>.share.<group>`.
         scores: of sentences, a row a pair.
     """
 

@@ -107,6 +107,8 @@ def test_both_ways_of_telling_find_the_true_shares(writer):
     iceland = 0.5 + 0.5 / 20
     assert report["told.country.share.Iceland"].low < iceland < report["told.country.share.Iceland"].high
     assert report["country.share.Iceland"].low < iceland < report["country.share.Iceland"].high
+    assert report["alone.country.share.Iceland"].low < iceland < report["alone.country.share.Iceland"].high
+    assert len(audited.by_column["alone.country"]) == 20
     assert report["gender.to uniform.test.reference"].verdict == "worse"
     assert report["told.country -> gender.amplification"].n == 1000
     assert [f.name for f in audited.by_column["told.gender"]] == list(GENDERS)
