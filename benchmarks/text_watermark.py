@@ -7,7 +7,7 @@ and is not measured again while they stay (`--again` does); drawn texts are kept
 writes nothing.
 
 `false_alarms`: real text nobody marked, the held-out ends of the plays, Moby-Dick and the addresses. For each of 100
-keys every work is cut into windows of 512 tokens from a random place on, and 128 of the thousand or so are drawn; the
+keys every work is cut into windows of 512 tokens from a random place on, and 96 of the thousand or so are drawn; the
 shorter lengths are their halves, quarters and eighths, so windows under one key have no token in common. Each window
 is read on its own, contexts counted anew, by the detector as it ships; only the coins are looked up, computed once
 a key. Peers read the same windows under the first 50 keys. Intervals are Clopper and Pearson's and take windows as
@@ -69,7 +69,7 @@ class Size:
 
     keys: int = 100
     peer_keys: int = 50
-    windows: int = 128  # under each key
+    windows: int = 96  # under each key
     batches: int = 13
     lengths: tuple[int, ...] = (64, 128, 256, 512)
 
