@@ -26,7 +26,8 @@ together, each less that of the unmarked text with the same prompt and seed. The
 prompts, since texts of one prompt share a key. A mark that distorts nothing has 0 inside for nats; fewer
 distinct pairs in sixteen texts together is what one key for all of them costs, whatever the mark.
 
-`--times`: CPU milliseconds a token to adjust a distribution (peers in batches of sixteen), and to read 512 tokens.
+`--times`: CPU milliseconds a token to adjust a distribution (peers in batches of sixteen), and to read 512 tokens, the
+table of a green list made before.
 """
 
 import argparse
