@@ -7,7 +7,7 @@ and is not measured again while they stay (`--again` does); drawn texts are kept
 writes nothing.
 
 `false_alarms`: real text nobody marked, the held-out ends of the plays, Moby-Dick and the addresses. For each of 100
-keys every work is cut into windows of 512 tokens from a random place on, and 128 of the thousand or so are drawn; the
+keys every work is cut into windows of 512 tokens from a random place on, and 96 of the thousand or so are drawn; the
 shorter lengths are their halves, quarters and eighths, so windows under one key have no token in common. Each window
 is read on its own, contexts counted anew, by the detector as it ships; only the coins are looked up, computed once
 a key. Peers read the same windows under the first 50 keys. Intervals are Clopper and Pearson's and take windows as
@@ -26,7 +26,8 @@ together, each less that of the unmarked text with the same prompt and seed. The
 prompts, since texts of one prompt share a key. A mark that distorts nothing has 0 inside for nats; fewer
 distinct pairs in sixteen texts together is what one key for all of them costs, whatever the mark.
 
-`--times`: CPU milliseconds a token to adjust a distribution (peers in batches of sixteen), and to read 512 tokens.
+`--times`: CPU milliseconds a token to adjust a distribution (peers in batches of sixteen), and to read 512 tokens, the
+table of a green list made before.
 """
 
 import argparse
@@ -69,7 +70,7 @@ class Size:
 
     keys: int = 100
     peer_keys: int = 50
-    windows: int = 128  # under each key
+    windows: int = 96  # under each key
     batches: int = 13
     lengths: tuple[int, ...] = (64, 128, 256, 512)
 
