@@ -90,7 +90,12 @@ def parser() -> Parser:
     sample.add_argument(
         "--prompt", action="append", default=[], help="for pipelines of the Hub (repeatable, in turn) and texts"
     )
-    sample.add_argument("--length", type=whole(1, 600), metavar="N", help="tokens of a text at most (default: 200)")
+    sample.add_argument(
+        "--length",
+        type=whole(1, 600),
+        metavar="N",
+        help="tokens of a text at most (default: 200); a model of the Hub with a length is one of language",
+    )
     sample.add_argument("--out", type=Path, required=True, metavar="DIR", help="an empty or new folder")
     sample.set_defaults(command=sample_model)
 
@@ -258,7 +263,8 @@ def sample_model(arguments: argparse.Namespace) -> int:
     """Sealed files and a manifest that names each one's claim: PNGs, or texts."""
     from genlab.studio import generate, generate_hub, hub, shelf
 
-    if arguments.name in shelf.names() and "write" in shelf.entry(arguments.name).capabilities:
+    writes = arguments.name in shelf.names() and "write" in shelf.entry(arguments.name).capabilities
+    if writes or (generate_hub.is_hub(arguments.name) and arguments.length is not None):
         return sample_command.write_texts(arguments, knobs_from(arguments.knob))
     if arguments.length is not None:
         raise ValueError(f"{arguments.name} draws pictures, which have no length: leave --length out.")

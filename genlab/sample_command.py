@@ -16,10 +16,11 @@ def check_folder(out: Path) -> None:
 
 def write_texts(arguments: argparse.Namespace, knobs: Mapping[str, object]) -> int:
     """Names go into one samples.txt, a line each, with their groups in samples.csv; longer texts into a file each."""
-    from genlab.studio import shelf, write
+    from genlab.studio import hub_text, write
 
-    known, out = shelf.require(arguments.name, "write"), arguments.out
+    out = arguments.out
     check_folder(out)
+    known, _ = hub_text.opened(arguments.name, "write")
     if len(arguments.prompt) > 1:
         raise ValueError(f"A text goes on from one prompt; {len(arguments.prompt)} were given.")
     asked = {

@@ -70,7 +70,27 @@ class BERT(nn.Module):
         places = self.network.bert.embeddings.position_embeddings.weight
         with torch.no_grad():  # neighbours alike from the start: heads find them sooner
             places.copy_(SPREAD * math.sqrt(2) * sinusoid(torch.arange(context) / 1000, width))
-        self.described = ""
+        self.described, self.frame, self.mask = "", (FIRST, LAST), MASK
+        self.barred = list(range(len(SPECIAL)))
+
+    @classmethod
+    def around(
+        cls, network: nn.Module, *, described: str, context: int, frame: tuple[int, int], mask: str, barred: list[int]
+    ) -> "BERT":
+        """A filler around another masked network of transformers, such as one of the Hub.
+
+        Args:
+            described: its tokenizer as `tokenizer.json`.
+            frame: the tokens that a text starts and ends with.
+            mask: its mask as it stands in a text.
+            barred: tokens that fill no gap.
+        """
+        made = cls.__new__(cls)
+        nn.Module.__init__(made)
+        made.vocabulary, made.context, made.asked = network.config.vocab_size, context, 0.0
+        made.shape, made.classes, made.special, made.network = (context,), 0, (), network
+        made.described, made.frame, made.mask, made.barred = described, frame, mask, barred
+        return made
 
     # ---- text and tokens
 
@@ -133,11 +153,11 @@ class BERT(nn.Module):
             ValueError: there is no mask, or the text is longer than the context.
         """
         given = self.framed(tokens)
-        places = [i for i, token in enumerate(given) if token == HIDDEN]
+        places = [i for i, token in enumerate(given) if token == self.hidden]
         if not places:
-            raise ValueError(f"The text has no {MASK} to fill.")
+            raise ValueError(f"The text has no {self.mask} to fill.")
         logits = self.logits_of(torch.tensor([given], device=self.device))[0, places]
-        logits[:, : len(SPECIAL)] = -torch.inf
+        logits[:, self.barred] = -torch.inf
         return logits.log_softmax(-1).cpu().numpy()
 
     def pseudo_code_lengths(self, tokens: Sequence[int]) -> np.ndarray:
@@ -151,7 +171,7 @@ class BERT(nn.Module):
         for start in range(0, len(places), MICRO_BATCH):
             part = torch.tensor(places[start : start + MICRO_BATCH], device=self.device)
             rows = given.repeat(len(part), 1)
-            rows[torch.arange(len(part)), part] = HIDDEN
+            rows[torch.arange(len(part)), part] = self.hidden
             chances = self.log_chances(pad_rows(rows, MICRO_BATCH))[: len(part)]
             found += (-chances[torch.arange(len(part)), part, given[part]]).tolist()
         return np.array(found)
@@ -179,11 +199,16 @@ class BERT(nn.Module):
                 f"A text of 1 to {self.context - 2} tokens (about {3 * (self.context - 2) // 4} words) is needed; this "
                 f"one has {len(tokens):,}."
             )
-        return [FIRST, *tokens, LAST]
+        return [self.frame[0], *tokens, self.frame[1]]
+
+    @property
+    def hidden(self) -> int:
+        """The token that stands for a hidden one."""
+        return opened(self.described).token_to_id(self.mask)
 
     @property
     def device(self) -> torch.device:
-        return self.network.bert.embeddings.word_embeddings.weight.device
+        return next(self.network.parameters()).device
 
     # ---- as transformers keeps it
 

@@ -88,7 +88,7 @@ class GPT(nn.Module):
         if width % heads:
             raise ValueError(f"The width must be a multiple of {heads} heads; {width} was given.")
         self.vocabulary, self.units, self.context, self.hidden = vocabulary, units, context, hidden
-        self.shape, self.classes = (context,), 0
+        self.shape, self.classes, self.end, self.pad = (context,), 0, 0, 1
         self.controls = {name: tuple(groups) for name, groups in (controls or {}).items()}
         self.special = (END, PAD, *([ANY] if self.controls else []), *self.control_tokens())
         self.network = untie(GPT2LMHeadModel(GPT2Config(
@@ -97,6 +97,21 @@ class GPT(nn.Module):
             bos_token_id=0, eos_token_id=0, pad_token_id=1,
         )), "lm_head.weight", "transformer.wte.weight")  # fmt: skip
         self.described = ""
+
+    @classmethod
+    def around(cls, network: nn.Module, *, described: str, context: int, end: int) -> "GPT":
+        """A writer around another causal network of transformers, such as one of the Hub.
+
+        Args:
+            described: its tokenizer as `tokenizer.json`.
+            end: the token that texts end with.
+        """
+        made = cls.__new__(cls)
+        nn.Module.__init__(made)
+        made.vocabulary, made.units, made.context, made.hidden = network.config.vocab_size, "its own", context, 0.0
+        made.shape, made.classes, made.end, made.pad = (context,), 0, end, -1
+        made.controls, made.special, made.described, made.network = {}, (), described, network
+        return made
 
     # ---- text and tokens
 
@@ -111,7 +126,7 @@ class GPT(nn.Module):
     def tokens_of(self, text: str) -> list[int]:
         """Tokens of a text; what characters the vocabulary lacks is left out."""
         found = opened(self.described).encode(text, add_special_tokens=False).ids
-        return [token for token in found if token != 1]
+        return [token for token in found if token != self.pad]
 
     def text_of(self, tokens: Sequence[int]) -> str:
         """The text of tokens; special ones are left out."""
@@ -180,7 +195,7 @@ class GPT(nn.Module):
         The text starts after an end of another one; windows overlap by half, so that every token but the first ones
         has half a context behind it.
         """
-        stream, length = torch.tensor([0, *tokens]), min(self.context, len(tokens))
+        stream, length = torch.tensor([self.end, *tokens]), min(self.context, len(tokens))
         if not length:
             return np.zeros(0)
         starts = [*range(0, len(tokens) - length, max(1, self.context // 2)), len(tokens) - length]
@@ -240,7 +255,7 @@ class GPT(nn.Module):
             raise ValueError(f"At most {MICRO_BATCH} texts are drawn at a time; {len(seeds)} were asked for.")
         if not len(seeds):
             return
-        knobs, prompt = knobs or Knobs(), list(prompt) or [0]
+        knobs, prompt = knobs or Knobs(), list(prompt) or [self.end]
         so_far = [list(prompt) for _ in range(len(seeds))]
         rows = torch.tensor(prompt[-self.context + 1 :], device=self.device).expand(MICRO_BATCH, -1)
         ended, cache, warp = [False] * len(seeds), None, warpers(knobs)
@@ -260,13 +275,13 @@ class GPT(nn.Module):
             if processors:
                 logits = processors(torch.tensor(so_far, device=self.device), logits)
             drawn = self.choose(warp(None, logits), seeds, knobs, so_far, adjust)
-            drawn = [0 if over else token for token, over in zip(drawn, ended, strict=True)]
+            drawn = [self.end if over else token for token, over in zip(drawn, ended, strict=True)]
             for tokens, token in zip(so_far, drawn, strict=True):
                 tokens.append(token)
             yield Drawn(
                 tuple(-1 if over else token for token, over in zip(drawn, ended, strict=True)), plain.cpu().numpy()
             )
-            ended = [over or token == 0 for over, token in zip(ended, drawn, strict=True)]
+            ended = [over or token == self.end for over, token in zip(ended, drawn, strict=True)]
             if all(ended):
                 return
             newest = pad_rows(torch.tensor(drawn, device=self.device)[:, None], MICRO_BATCH)
@@ -277,7 +292,7 @@ class GPT(nn.Module):
         if len(other) != given.shape[1]:
             raise ValueError(f"The other prompt has {len(other)} tokens and not {given.shape[1]}.")
         there = torch.tensor(list(other), device=self.device).expand_as(given)
-        return torch.lerp(*(self.network.transformer.wte(x) for x in (given, there)), share)
+        return torch.lerp(*(self.network.get_input_embeddings()(x) for x in (given, there)), share)
 
     def forbid(self, logits: Tensor, place: int, ends: bool) -> Tensor:
         """Logits (n, v) without the tokens that make no sense at this place of a text."""
@@ -290,7 +305,9 @@ class GPT(nn.Module):
             logits.fill_(-torch.inf)
             logits[:, allowed] = kept
             return logits
-        logits[:, 0 if not ends else 1 : len(self.special)] = -torch.inf
+        logits[:, 1 : len(self.special)] = -torch.inf
+        if not ends:
+            logits[:, self.end] = -torch.inf
         logits[:, opened(self.described).get_vocab_size() :] = -torch.inf  # room that no token took
         return logits
 
@@ -312,7 +329,7 @@ class GPT(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        return self.network.transformer.wte.weight.device
+        return next(self.network.parameters()).device
 
     def library_config(self) -> dict:
         """What transformers' `from_pretrained` asks for, beside our own record in `config.json`."""

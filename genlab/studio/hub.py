@@ -91,7 +91,7 @@ def find(text: str) -> Found:
         files = sizes_of(folder)
         wanted = _wanted(name, files, lambda: (folder / "model_index.json").read_bytes())
         check_size(name, (files[file] for file in wanted))
-        revision = _digest(tuple((folder / f, f, (folder / f).stat().st_mtime_ns) for f in wanted if is_weights(f)))
+        revision = digest_of(folder, wanted)
         if asked not in ("", revision):
             raise StudioError(
                 f"The copy of {name} in GENLAB_HUB has revision {revision[:12]} and not {asked[:12]}: "
@@ -208,6 +208,11 @@ def check_size(name: str, sizes: Iterable[int]) -> None:
             f"{name} has {size / 2**20:,.1f} MiB and {largest / 2**20:,.1f} MiB are allowed: "
             "name a smaller one, or raise GENLAB_HUB_LARGEST."
         )
+
+
+def digest_of(folder: Path, files: Iterable[str]) -> str:
+    """The revision of a folder's copy: a sha256 over those of its files that hold weights."""
+    return _digest(tuple((folder / f, f, (folder / f).stat().st_mtime_ns) for f in files if is_weights(f)))
 
 
 @functools.lru_cache(maxsize=8)

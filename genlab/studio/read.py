@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from audits.text.words import hidden
-from genlab.studio import shelf
+from genlab.studio import hub_text, shelf
 from genlab.studio.shelf import StudioError
 from genlab.studio.write import SHOWN, Token, spelled, token_of
 
@@ -49,15 +49,16 @@ def surprise(model: str, text: str) -> Surprise:
     """
     import torch
 
-    known = shelf.require(model, "write")
-    network = shelf.model(known.name)
+    known, network = hub_text.opened(model, "write")
     given = some_text(text)
     tokens = network.tokens_of(given)
     if not tokens:
         raise StudioError(f"{known.name} knows no letter of this text.")
     nats = network.code_lengths(tokens)
     if len(tokens) < network.context:  # short: what stood to choose from can be shown too
-        chances = network.log_chances(torch.tensor([[0, *tokens[:-1]]], device=network.device))[0].cpu().numpy()
+        chances = (
+            network.log_chances(torch.tensor([[network.end, *tokens[:-1]]], device=network.device))[0].cpu().numpy()
+        )
         told = tuple(token_of(network, token, row) for token, row in zip(tokens, chances, strict=True))
     else:
         told = tuple(Token(spelled(network, t), float(np.exp(-n)), ()) for t, n in zip(tokens, nats, strict=True))
@@ -71,13 +72,12 @@ def fill(model: str, text: str) -> Filled:
     Raises:
         ValueError: one sentence: the model cannot fill, or there is no gap, or too much text.
     """
-    known = shelf.require(model, "fill")
-    network = shelf.model(known.name)
+    _, network = hub_text.opened(model, "fill")
     given = GAP.sub(f" {MASK} ", some_text(text))
     if MASK not in given:
         raise StudioError(f"The text has no gap: write {MASK} or ___ for the word that is to be guessed.")
     gaps = []
-    for row in network.fill(network.tokens_of(given)):
+    for row in network.fill(network.tokens_of(given.replace(MASK, network.mask))):
         best = np.argsort(-row)[:SHOWN]
         gaps.append(tuple((hidden(spelled(network, int(i))).text, float(np.exp(row[i]))) for i in best))
     return Filled(" ".join(given.split()), tuple(gaps))

@@ -3,7 +3,7 @@
 import numpy as np
 
 from audits.provenance import Claim, Sealed, content_digest, pixel_marks, read_claim, verify
-from genlab.studio import generate, generate_hub, kinds, marking, mitigate, shelf, uploads, walk, write
+from genlab.studio import generate, generate_hub, hub_text, kinds, marking, mitigate, shelf, uploads, walk, write
 from genlab.studio.decode import decode
 from genlab.studio.encode import Encoded, parsed
 from genlab.studio.shelf import Entry, StudioError
@@ -37,6 +37,8 @@ def make_again(claim: Claim) -> Sealed:
         ValueError: as `repeatable`.
     """
     known = repeatable(claim)
+    if known is None and "length" in claim.knobs:
+        return write.again(hub_text.opened(f"{claim.model}@{claim.weights}", "write")[0], claim)
     if known is None:
         return generate_hub.remade(claim)
     return ACTIONS[claim.action](known, claim)

@@ -141,13 +141,13 @@ def _describe(model: Any, config: dict[str, Any]) -> Entry:
         shape=tuple(model.shape),
         capabilities=able,
         classes=examples.class_names(data, count) if count else (),
-        knobs=_knob_specs(model) if {"generate", "write"} & set(able) else (),
+        knobs=knob_specs(model) if {"generate", "write"} & set(able) else (),
         latent=latent,
         groups=tuple(getattr(model, "controls", {}).items()),
     )
 
 
-def _knob_specs(model: Any) -> tuple[KnobSpec, ...]:
+def knob_specs(model: Any) -> tuple[KnobSpec, ...]:
     """What a visitor is shown: every knob but those that change nothing in this very model."""
     idle = getattr(model, "idle_knobs", ())
     defaults = default_knobs(model)

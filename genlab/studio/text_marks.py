@@ -14,11 +14,14 @@ def carriers() -> list[shelf.Entry]:
     return [known for known in shelf.with_capability("write") if not known.groups]
 
 
-def adjust_of(name: str) -> Callable[[int, Sequence[int], np.ndarray], np.ndarray] | None:
-    """What puts this installation's mark into a model's draws, as `GPT.write` takes it; None where none goes in."""
-    if shelf.entry(name).groups:
+def adjust_of(known: shelf.Entry, network) -> Callable[[int, Sequence[int], np.ndarray], np.ndarray] | None:
+    """What puts this installation's mark into a model's draws, as `GPT.write` takes it; None where none goes in.
+
+    Names are too short for one, and a text of a model of the Hub could not be read without its tokenizer.
+    """
+    if known.groups or known.name not in shelf.names():
         return None
-    mark = text_marks.tournament(marking.key(), shelf.model(name).vocabulary)
+    mark = text_marks.tournament(marking.key(), network.vocabulary)
     return lambda item, tokens, chances: mark.adjust(tokens, chances)
 
 

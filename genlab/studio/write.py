@@ -12,12 +12,13 @@ import json
 import unicodedata
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from audits.provenance import Claim, Sealed
 from audits.text.words import hidden
-from genlab.studio import marking, shelf, text_marks
+from genlab.studio import hub_text, marking, shelf, text_marks
 from genlab.studio.generate import whole_knobs, whole_seed
 from genlab.studio.shelf import Entry, StudioError
 
@@ -91,6 +92,7 @@ class Order:
     """A request that was checked."""
 
     known: Entry
+    network: Any
     prompt: str
     tokens: tuple[int, ...]
     groups: Mapping[str, str]
@@ -149,7 +151,7 @@ def steps(
     """Write `count` texts, yielding what stands so far after every few tokens.
 
     Args:
-        model: a model on the shelf that writes.
+        model: a model on the shelf that writes, or hub:owner/model, a causal language model of the Hub.
         prompt: what a text goes on from; of one longer than the context the end is kept, and `notes` say so.
         groups: attribute -> group, of models of collections; those left out are drawn.
         towards: groups of the same attributes; the model is told something between the two.
@@ -174,12 +176,11 @@ def steps(
 
 def checked(model, prompt, groups, towards, share, seed, count, length, knobs, most) -> Order:
     """The request as an `Order`; raises as `steps`."""
-    known = shelf.require(model, "write")
-    network = shelf.model(known.name)
+    known, network = hub_text.opened(model, "write")
     count = shelf.whole(count, "count", 1, most)
     length = shelf.whole(length, "length", SHORTEST, LONGEST)
     first = whole_seed(seed, count)
-    turned = whole_knobs(known, knobs)
+    turned = whole_knobs(known, knobs) if known.family != hub_text.FAMILY else hub_text.checked_knobs(network, knobs)
     given, other = (dict(asked or {}) for asked in (groups, towards))
     given = {name: group for name, group in given.items() if group}
     other = {name: group for name, group in other.items() if group}
@@ -190,7 +191,7 @@ def checked(model, prompt, groups, towards, share, seed, count, length, knobs, m
         if given or other:
             raise StudioError(f"{known.name} has no groups to ask for: leave them out.")
         kept, tokens, notes = prompt_of(network, prompt)
-        return Order(known, kept, tokens, {}, {}, 0.0, first, count, length, turned, notes)
+        return Order(known, network, kept, tokens, {}, {}, 0.0, first, count, length, turned, notes)
     if prompt and str(prompt).strip():
         raise StudioError(f"{known.name} writes items from nothing: leave the prompt out, and ask for groups instead.")
     tokens = network.asked(**given)
@@ -198,7 +199,7 @@ def checked(model, prompt, groups, towards, share, seed, count, length, knobs, m
     if other and (set(other) != set(given) or len(given) != len(known.groups)):
         raise StudioError("To go from one group to another, ask for every attribute at both ends.")
     network.asked(**other)
-    return Order(known, "", tokens, given, other, float(share), first, count, NAME_LENGTH, turned, ())
+    return Order(known, network, "", tokens, given, other, float(share), first, count, NAME_LENGTH, turned, ())
 
 
 def leading(tokens: list[int], anything: int) -> list[int]:
@@ -242,8 +243,8 @@ def drawn(order: Order, first: int, count: int) -> Generator[tuple[Text, ...], N
     from genlab.models.contract import check_knobs
     from genlab.seeds import Seeds
 
-    network = shelf.model(order.known.name)
-    mark = text_marks.adjust_of(order.known.name)
+    network = order.network
+    mark = text_marks.adjust_of(order.known, network)
     towards = (network.asked(**order.towards), order.share) if order.towards else None
     work = network.write(
         list(order.tokens), Seeds.count_from(first, count, network.device),
@@ -256,8 +257,8 @@ def drawn(order: Order, first: int, count: int) -> Generator[tuple[Text, ...], N
         for i, token in enumerate(step.tokens):
             if token < 0:
                 continue
-            ended[i] = token == 0
-            if token == 0:
+            ended[i] = token == network.end
+            if token == network.end:
                 continue
             ids[i].append(token)
             told[i].append(token_of(network, token, step.log_chances[i]))
@@ -311,12 +312,17 @@ def sealed(order: Order, texts: tuple[Text, ...]) -> Written:
         media = "".join(f"{text.text}\n" for text in texts).encode()
         notes.append("Names are too short for a mark: the claim beside them is all that says where they come from.")
         return Written(texts, (marking.mark(media, "text/plain", claim),), ("samples.txt",), tuple(notes))
+    if known.family == hub_text.FAMILY:
+        notes.append(
+            "Texts of a model of the Hub carry no mark: the claim beside one is all that says where it is from."
+        )
     inputs = {"prompt": order.prompt} if order.prompt else {}
     claims = [Claim(known.name, known.weights, "generate", order.seed + i, inputs, knobs) for i in range(order.count)]
     if not all(text.text for text in texts):
         notes.append("The model ended a text before its first word: choose another seed.")
     files = [(text.text.encode() or b"\n", "text/plain", claim) for text, claim in zip(texts, claims, strict=True)]
-    names = tuple(f"{known.name}-{claim.seed}.txt" for claim in claims)
+    stem = known.name.removeprefix(hub_text.PREFIX).replace("/", "-")
+    names = tuple(f"{stem}-{claim.seed}.txt" for claim in claims)
     return Written(texts, marking.mark_all(files), names, tuple(notes))
 
 
@@ -329,9 +335,8 @@ def again(known: Entry, claim: Claim) -> Sealed:
     knobs = dict(claim.knobs)
     length, share = knobs.pop("length", 200), knobs.pop("share", 0.0)
     if not known.groups:
-        return write(
-            known.name, prompt=claim.inputs.get("prompt", ""), seed=claim.seed, length=length, knobs=knobs
-        ).sealed[0]
+        name = f"{known.name}@{claim.weights}" if known.family == hub_text.FAMILY else known.name
+        return write(name, prompt=claim.inputs.get("prompt", ""), seed=claim.seed, length=length, knobs=knobs).sealed[0]
     count = claim.inputs.get("items", "1")
     if not (count.isascii() and count.isdigit() and len(count) < 6):
         raise StudioError("The claim's number of items is not a whole number.")

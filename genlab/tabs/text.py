@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import gradio as gr
 
+from genlab.studio import hub_text, shelf
 from genlab.studio import read as studio_read
-from genlab.studio import shelf
 from genlab.studio import write as studio
 from genlab.studio.write import Written
 from genlab.tabs import knobs, text_look, watching
@@ -37,7 +37,10 @@ def build(tab: gr.Tab) -> None:
     gr.Markdown(INTRO, elem_classes="note")
     with gr.Row(elem_classes="result-first"):
         with gr.Column(scale=4, min_width=300):
-            model = gr.Dropdown([], label="Model", filterable=False, elem_id="text-model")
+            model = gr.Dropdown(
+                [], label="Model", elem_id="text-model", allow_custom_value=True,
+                info="Or hub:owner/model, a causal language model of the Hub.",
+            )  # fmt: skip
             prompt = gr.Textbox(
                 PROMPT, label="It goes on from", lines=3, max_lines=8, elem_id="text-prompt",
                 info="Nothing, a line, or a page: of a long one the end is kept.",
@@ -69,7 +72,10 @@ def build(tab: gr.Tab) -> None:
     gr.HTML('<h2 class="part">Fill the gap</h2>', padding=False)
     with gr.Row(elem_classes="result-first"):
         with gr.Column(scale=4, min_width=300):
-            filler = gr.Dropdown([], label="Model", filterable=False, elem_id="fill-model")
+            filler = gr.Dropdown(
+                [], label="Model", elem_id="fill-model", allow_custom_value=True,
+                info="Or hub:owner/model, a masked language model of the Hub.",
+            )  # fmt: skip
             gapped = gr.Textbox(
                 GAPPED, label="A text with gaps", lines=3, max_lines=6, elem_id="fill-text",
                 info="[MASK], or three underscores, for a word that is to be guessed.",
@@ -161,7 +167,7 @@ def _arrive(seen: bool) -> list:
 
 
 def _chosen(model: str) -> list:
-    known = shelf.entry(model)
+    known = next(e for e in studio.writers() if not e.groups) if hub_text.is_hub(model) else shelf.entry(model)
     groups = dict(known.groups)
     choices = [gr.update(choices=[ANY, *groups.get(name, ())], value=ANY) for name in ("country", "gender")]
     return [
@@ -185,7 +191,7 @@ def _stop(request: gr.Request) -> str:
 
 
 def _write(request: gr.Request, model, prompt, country, gender, seed, length, count, *given) -> Iterator[list]:
-    known = shelf.require(model, "write")
+    known, _ = hub_text.opened(model, "write")
     values = knobs.values(known, given)
     asked = {"prompt": prompt or "", "length": length} if not known.groups else {"groups": _groups(country, gender)}
     asked |= {"seed": seed, "count": count if known.groups else 1, "knobs": values}
@@ -230,7 +236,7 @@ def _files(made: Written, model: str) -> list:
     first, name = made.sealed[0], made.names[0]
     paths = [
         stored(first, name), stored_bytes(first.sidecar or b"", studio.claim_name(name)),
-        stored_bytes(studio.archive(made), f"{model}.zip"),
+        stored_bytes(studio.archive(made), f"{model.rpartition('/')[2]}.zip"),
     ]  # fmt: skip
     return [gr.update(value=path, interactive=True) for path in paths]
 

@@ -143,3 +143,48 @@ def learn(model, processor) -> None:
         loss.backward()
         optimiser.step()
     model.eval()
+
+
+def save_language(folder: Path, kind: str) -> Path:
+    """An untrained causal ("gpt2") or masked ("bert") language model with its tokenizer, as transformers saves them."""
+    import torch
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+    from transformers import BertConfig, BertForMaskedLM, GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
+
+    words = ["the owl and the pussycat went to sea in a beautiful pea green boat"]
+    if kind == "gpt2":
+        tokenizer = Tokenizer(models.BPE())
+        tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+        tokenizer.decoder = decoders.ByteLevel()
+        alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+        special = ["<|endoftext|>"]
+        trainer = trainers.BpeTrainer(vocab_size=280, special_tokens=special, initial_alphabet=alphabet)
+        roles = {"bos_token": special[0], "eos_token": special[0]}
+    else:
+        tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+        tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+        tokenizer.decoder = decoders.WordPiece()
+        special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+        trainer = trainers.WordPieceTrainer(vocab_size=90, special_tokens=special)
+        names = ("pad_token", "unk_token", "cls_token", "sep_token", "mask_token")
+        roles = dict(zip(names, special, strict=True))
+    tokenizer.train_from_iterator(words, trainer)
+    if kind == "bert":
+        tokenizer.post_processor = processors.TemplateProcessing("[CLS] $A [SEP]", None, [("[CLS]", 2), ("[SEP]", 3)])
+    size = tokenizer.get_vocab_size()
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        if kind == "gpt2":
+            network = GPT2LMHeadModel(
+                GPT2Config(vocab_size=size, n_positions=48, n_embd=16, n_layer=1, n_head=2, eos_token_id=0)
+            )
+        else:
+            network = BertForMaskedLM(
+                BertConfig(
+                    vocab_size=size, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32,
+                    max_position_embeddings=24,
+                )
+            )  # fmt: skip
+    network.save_pretrained(folder, safe_serialization=True)
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, **roles).save_pretrained(folder)
+    return folder
