@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from genlab.recipes import Recipe, Stage
+from genlab.recipe_table import Recipe, Stage
 
 TOY_GAN = Recipe(
     "gan",

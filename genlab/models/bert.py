@@ -52,7 +52,7 @@ class BERT(nn.Module):
         heads: int = 2,
         context: int = 96,
         dropout: float = 0.1,
-        asked: float = 0.3,
+        asked: float = 0.4,
     ):
         super().__init__()
         if width % heads:

@@ -108,9 +108,24 @@ def writers() -> list[Entry]:
     return sorted(shelf.with_capability("write"), key=lambda known: bool(known.groups))
 
 
-def write(model: str, **asked) -> Written:
-    """All of `steps` at once; the arguments are its own."""
-    work = steps(model, **asked)
+def write(
+    model: str,
+    *,
+    prompt: str = "",
+    groups: Mapping[str, str | None] | None = None,
+    towards: Mapping[str, str | None] | None = None,
+    share: object = 0.0,
+    seed: object = 0,
+    count: object = 1,
+    length: object = 200,
+    knobs: Mapping[str, object] | None = None,
+    most: int = MOST,
+) -> Written:
+    """All of `steps` at once; arguments and errors are its own."""
+    work = steps(
+        model, prompt=prompt, groups=groups, towards=towards, share=share, seed=seed, count=count, length=length,
+        knobs=knobs, most=most,
+    )  # fmt: skip
     while True:
         try:
             next(work)

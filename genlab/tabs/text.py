@@ -247,7 +247,9 @@ def _command(known, asked: dict, turned: dict) -> str:
     return shlex.join([*words, "--out", "samples"])
 
 
-def _fill(model: str, text: str) -> str:
+def _fill(model: str | None, text: str) -> str:
+    if not model:
+        return '<p class="note">No model on this shelf fills gaps.</p>'
     return text_look.filled(studio_read.fill(model, text))
 
 
