@@ -37,7 +37,7 @@ def item_nats(model, rows: list[list[int]]) -> np.ndarray:
     for start in range(0, len(rows), ROWS):
         part = [row[: model.context + 1] for row in rows[start : start + ROWS]]
         longest = max(map(len, part))
-        padded = torch.tensor([row + [1] * (longest - len(row)) for row in part], device=model.device)
+        padded = torch.tensor([row + [0] * (longest - len(row)) for row in part], device=model.device)
         chances = model.log_chances(padded[:, :-1]).gather(2, padded[:, 1:, None])[..., 0]
         kept = torch.arange(1, longest, device=model.device) >= front
         kept = kept[None] & (torch.arange(1, longest)[None] < torch.tensor([[len(row)] for row in part])).to(
