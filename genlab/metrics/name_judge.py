@@ -173,8 +173,8 @@ def measure(judge: NameJudge, train: Corpus, test: Corpus) -> dict:
     found = {a: measured(confusion(judge, test, a), confusion(judge, train, a), of) for a, of in ATTRIBUTES.items()}
     within = {}
     for number, country in enumerate(COUNTRIES):
-        counts = confusion(judge, only(test, test.attributes["country"] == number), "gender")
-        within[country] = {k: v for k, v in measured(counts, counts, GENDERS).items() if k in ("counts", "unsure")}
+        sure, unsure = np.hsplit(confusion(judge, only(test, test.attributes["country"] == number), "gender"), 2)
+        within[country] = {"counts": (sure + unsure).tolist(), "unsure": unsure.sum(1).tolist()}
     return {
         "data": train.name, "licence": train.licence, "attribution": train.attribution, "command": COMMAND,
         "sure_from": SURE, "trained_on": joint.tolist(), "attributes": found, "gender_by_country": within,

@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 
 from audits.bias.amplification import amplification
+from audits.bias.confusion import informative
+from audits.bias.estimates import corrected
 from audits.bias.intervals import wilson
 from audits.bias.pictures import Items
-from audits.bias.representation import representation
+from audits.bias.representation import representation, share_findings
 from audits.report import Finding, Report
 from genlab.data import names as data
 from genlab.metrics import name_judge
@@ -152,12 +154,18 @@ def told_report(told, training) -> Report:
 
 
 def distances(table, training) -> Report:
-    """How far the names, as they are read and with the judge's errors counted in, are from both references."""
+    """How far the names, as they are read and with the judge's errors counted in, are from both references.
+
+    Of attributes with a group that the judge tells from others no better than chance, nothing can be said.
+    """
     from genlab.studio.evaluate_attributes import validation
 
     findings = []
     for a in table.columns:
-        known = validation(name_judge.about()["attributes"][a])
+        errors = name_judge.about()["attributes"][a]
+        if (informative(np.array(errors["counts"], float)) <= 0).any():
+            continue
+        known = validation(errors)
         for reference, where in ((shares_in(training, a), "training"), ("uniform", "uniform")):
             report = representation(table[a], reference=reference, expected=name_judge.ATTRIBUTES[a], validation=known)
             findings += [replace(f, name=f"{a}.to {where}.{f.name}") for f in _only(report, DISTANCES)]
@@ -170,20 +178,16 @@ def each_alone(read, attribute: str, reference: Mapping[str, float]) -> Report:
     Some countries cannot be told from their neighbours, and then nothing can be said of all shares together; of one
     country against the rest it can, if the rest are mixed as on the lists, which is what the reference supposes.
     """
-    import pandas as pd
-
     names, findings = name_judge.ATTRIBUTES[attribute], []
-    counts = np.array(name_judge.about()["attributes"][attribute]["counts"])
+    counts = np.array(name_judge.about()["attributes"][attribute]["counts"], float)
     for i, group in enumerate(names):
         hit, row, column = counts[i, i], counts[i].sum(), counts[:, i].sum()
-        cells = [hit, row - hit, column - hit, counts.sum() - row - column + hit]
-        sides = [(group, group), (group, OTHERS), (OTHERS, group), (OTHERS, OTHERS)]
-        known = pd.DataFrame(np.repeat(np.array(sides), cells, axis=0), columns=["true", "predicted"])
-        report = representation(
-            read.where(read == group, OTHERS), reference={group: reference[group], OTHERS: 1 - reference[group]},
-            validation=known, expected=(group, OTHERS), level=1 - 0.05 / len(names),
-        )  # fmt: skip
-        findings += [replace(f, name=f"alone.{attribute}.{f.name}") for f in _only(report, [f"share.{group}"])]
+        known = np.array([[hit, row - hit], [column - hit, counts.sum() - row - column + hit]])
+        seen = np.array([(read == group).sum(), (read != group).sum()], float)
+        target = np.array([reference[group], 1 - reference[group]])
+        shares = corrected(seen, known, level=1 - 0.05 / len(names), seed=0)
+        own = share_findings((group, "all others"), seen, shares, target, corrected=True)[0]
+        findings.append(replace(own, name=f"alone.{attribute}.{own.name}"))
     return Report(f"Each {attribute} alone", tuple(findings), (ALONE.format(attribute),))
 
 
@@ -265,7 +269,6 @@ NOT_AT_HAND = (
     f"Names learnt by heart and repetitions were not measured: they need the data set names, which is not on this "
     f"machine; `{name_judge.COMMAND}` fetches it."
 )
-OTHERS = "all others"
 ALONE = (
     "alone.{0} takes each {0} against all others, mixed as on the lists, so that its intervals hold (all at once) "
     "where the model keeps to them; {0} supposes no mix, and so often cannot tell."

@@ -72,8 +72,8 @@ for table in ERRORS["attributes"].values():
     table |= {"accuracy": {"value": 0.8}, "accuracy_on_seen": {"value": 0.9}}
 
 
-@pytest.fixture
-def writer(monkeypatch):
+def put(monkeypatch):
+    """The writer and the judge in the place of real ones."""
     entry = Entry("gpt-fake", "0" * 64, "gpt", "names", (16,), ("write",), (), (), 0, tuple(CONTROLS.items()))
     network = Writer()
     monkeypatch.setattr(shelf, "entry", lambda name: entry)
@@ -82,6 +82,21 @@ def writer(monkeypatch):
     monkeypatch.setattr(name_judge, "about", lambda: ERRORS)
     monkeypatch.setattr(name_audit.data, "at_hand", lambda: False)
     return network
+
+
+@pytest.fixture
+def writer(monkeypatch):
+    return put(monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def found():
+    """A thousand names, gathered once."""
+    with pytest.MonkeyPatch.context() as patch:
+        put(patch)
+        collected, steps = finished(collect.from_model("gpt-fake", count=1000, seed=0, columns=["country", "gender"]))
+    assert steps[0].total == 1000
+    return collected
 
 
 def finished(work):
@@ -93,9 +108,7 @@ def finished(work):
             return done.value, steps
 
 
-def test_both_ways_of_telling_find_the_true_shares(writer):
-    found, steps = finished(collect.from_model("gpt-fake", count=1000, seed=0, columns=["country", "gender"]))
-    assert steps[0].total == 1000
+def test_both_ways_of_telling_find_the_true_shares(writer, found):
     audited = bias_audit.audit(found, Asked(("country", "gender"), "training data"))
     report = audited.report
     read, told = report["gender.share.female"], report["told.gender.share.female"]
@@ -115,8 +128,7 @@ def test_both_ways_of_telling_find_the_true_shares(writer):
     assert any(words.startswith("told.gender: female") for words in audited.headlines)
 
 
-def test_names_that_were_asked_for_are_read_at_the_rate_of_the_judge(writer):
-    found, _ = finished(collect.from_model("gpt-fake", count=1000, seed=5, columns=["country", "gender"]))
+def test_names_that_were_asked_for_are_read_at_the_rate_of_the_judge(found):
     female, iceland = found.further["asked.gender.female"], found.further["asked.country.Iceland"]
     assert female.floor == RECALL["female"]
     assert female.low < RECALL["female"] < female.high
@@ -132,9 +144,9 @@ def test_names_that_were_asked_for_are_read_at_the_rate_of_the_judge(writer):
 
 def test_a_writer_that_ignores_what_it_is_asked_for_is_found(writer, monkeypatch):
     monkeypatch.setattr(Writer, "asked", lambda self, **groups: [0, 3, 24])  # always a man of the first country
-    found, _ = finished(collect.from_model("gpt-fake", count=1000, seed=5, columns=["country", "gender"]))
-    assert found.further["asked.gender.female"].verdict == "worse"
-    assert found.further["asked.country.Iceland"].verdict == "worse"
+    for attribute, group in (("gender", "female"), ("country", "Iceland")):
+        drawn = [text for some in name_audit.draw(writer, {attribute: group}, 40, 5) for text, _ in some]
+        assert name_audit.asked_finding(attribute, group, drawn).verdict == "worse"
 
 
 def test_an_item_is_its_seeds(writer):
