@@ -11,8 +11,8 @@ TIPS = 320  # tokens that show what stood to choose from
 STRONG = 12.0  # bits of surprise at which a word has its full tint
 CSS = """
 .written { position: relative; border-radius: 12px; background: var(--background-fill-secondary); padding: 16px 18px; }
-.written .words { white-space: pre-wrap; overflow-wrap: anywhere; font-size: 1.04rem; line-height: 1.75; margin: 0;
-  min-height: 210px; }
+.written .words { white-space: pre-wrap; overflow-wrap: anywhere; font-size: 1.04rem; line-height: 1.75; margin: 0; }
+#text-page .words { min-height: 210px; }
 .written .given { color: var(--body-text-color-subdued); }
 .tok { border-radius: 4px; background: rgb(230 120 20 / calc(var(--s) * 45%)); cursor: help; }
 .tok:hover, .tok:focus { outline: 2px solid var(--primary-600); }
