@@ -37,7 +37,8 @@ def first_texts(model) -> list[Block]:
     """The texts of seeds 0 to 5."""
     from genlab.studio.evaluate_text import written
 
-    return [(f"seed {i}", model.text_of(t)) for i, t in enumerate(written(model, TEXTS, most=LENGTH, seed=0))]
+    texts = [model.text_of(tokens) for tokens in written(model, TEXTS, most=LENGTH, seed=0)]
+    return [(f"seed {i}", text if text.strip() else "(ended at once)") for i, text in enumerate(texts)]
 
 
 def oddest_texts(model) -> list[Block]:
@@ -108,14 +109,19 @@ def filled(model, data: str) -> list[Block]:
             parts += [spelled(model, row[start:place]), gap(model, guess, row[place])]
             start = place + 1
         parts.append(spelled(model, row[start:]))
-        blocks.append((f"held-out window {number + 1}: [guess], [guess, not word]", " ".join(filter(None, parts))))
+        blocks.append((f"held-out window {number + 1}: [guess] or [guess / what stood there]", joined(parts)))
     return blocks
 
 
 def gap(model, guess: int, word: int, chance: str = "") -> str:
-    """What was guessed in a gap, and what stood there."""
-    own = spelled(model, [guess]) + chance
-    return f"[{own}]" if guess == word else f"[{own}, not {spelled(model, [word])}]"
+    """What was guessed in a gap, and what stood there; pieces of words without their sign."""
+    own, other = (spelled(model, [token]).removeprefix("##") for token in (guess, word))
+    return f"[{own}{chance}]" if guess == word else f"[{own}{chance} / {other}]"
+
+
+def joined(parts: list[str]) -> str:
+    """Parts of a text in one line, pieces of words put together."""
+    return " ".join(filter(None, parts)).replace(" ##", "").removeprefix("##")
 
 
 def surest_wrong(model, data: str) -> list[Block]:
@@ -133,7 +139,7 @@ def surest_wrong(model, data: str) -> list[Block]:
         row, at = rows[of[i]], place[i]
         told = gap(model, found[i], row[at], f" {100 * np.exp(sure[i]):.0f} %")
         before, after = (spelled(model, part) for part in (row[max(0, at - NEAR) : at], row[at + 1 : at + 1 + NEAR]))
-        lines.append(("", f"... {before} {told} {after} ..."))
+        lines.append(("", f"... {joined([before, told, after])} ..."))
     return lines
 
 
