@@ -216,6 +216,10 @@ def _headlines(report: Report, by_column: dict[str, tuple[Finding, ...]]) -> tup
             words.append(
                 f"{column}: {told}. These differ from the reference by more than chance and known errors explain."
             )
+        elif shares and all((f.low, f.high) == (0, 1) for f in shares):
+            words.append(
+                f"{column}: some of these groups cannot be told apart by their judge, so nothing is said of any."
+            )
         elif any(f.floor is not None for f in shares):
             words.append(f"{column}: nothing here contradicts the reference; that is not proof of fairness.")
         else:

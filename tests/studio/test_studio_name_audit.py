@@ -1,5 +1,6 @@
 """Audits of language models on writers whose shares and preferences are known, and a judge whose errors are."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -147,6 +148,13 @@ def test_a_writer_that_ignores_what_it_is_asked_for_is_found(writer, monkeypatch
     for attribute, group in (("gender", "female"), ("country", "Iceland")):
         drawn = [text for some in name_audit.draw(writer, {attribute: group}, 40, 5) for text, _ in some]
         assert name_audit.asked_finding(attribute, group, drawn).verdict == "worse"
+
+
+def test_of_groups_that_nobody_tells_apart_nothing_is_said(writer, found):
+    errors = found.validation["gender"].assign(predicted="male")
+    blind = bias_audit.audit(replace(found, validation={"gender": errors}), Asked(("gender",), "training data"))
+    assert [(f.low, f.high) for f in blind.by_column["gender"]] == [(0, 1)] * 2
+    assert blind.headlines[0].startswith("gender: some of these groups cannot be told apart")
 
 
 def test_an_item_is_its_seeds(writer):
