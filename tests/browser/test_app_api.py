@@ -236,6 +236,7 @@ def test_events_of_the_page_are_not_offered_to_programs(call):
     expected |= {"attack", "audit_file", "audit_model", "mitigate", "plan_audit", "verify"}
     expected |= {"appear", "complete", "compress", "decompress", "detect", "features", "layout", "reconstruct"}
     expected |= {"train_animation", "train_control", "train_start", "train_state"}
+    expected |= {"fill", "surprise", "write"}
     assert set(info["named_endpoints"]) == {f"/{name}" for name in expected}
     assert not info["unnamed_endpoints"]
 
@@ -244,7 +245,7 @@ def test_the_same_actions_are_mcp_tools(call):
     schema = call.http.get(f"{API}mcp/schema").json()
     names = {tool["name"] for tool in schema}
     assert {"generate", "regenerate", "walk", "decode"} <= names
-    assert len(names) == 27
+    assert len(names) == 30
     assert all(tool["description"] for tool in schema)
 
 
