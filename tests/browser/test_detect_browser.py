@@ -6,7 +6,7 @@ import io
 import numpy as np
 import pytest
 from test_app_api import Endpoints
-from test_app_browser import AXE, MODES, choose, downloaded, opened
+from test_app_browser import AXE, MODES, choose, downloaded, opened, tab
 from test_mitigate_browser import looked_over
 
 pytestmark = pytest.mark.browser
@@ -114,7 +114,7 @@ def test_a_visitor_learns_a_table_of_their_own(chromium, small_app):
 @pytest.mark.parametrize("mode", list(MODES))
 def test_something_useful_shows_on_opening_and_stands_in_nobodys_way(chromium, small_app, mode):
     with opened(chromium, small_app, mode) as page:
-        page.get_by_role("tab", name="Detect").click()
+        tab(page, "Detect")
         page.wait_for_selector("#detect-items img")
         assert page.locator("#detect-curves svg[role=img]").count() == 2
         assert page.locator("#detect-why p").count() >= 2
