@@ -95,8 +95,11 @@ def save(
         "trained_on": trained_on,
         "versions": versions(),
     }
-    for place, text in (model.library_files() if hasattr(model, "library_files") else {}).items():
+    described = model.library_files() if hasattr(model, "library_files") else {}
+    for place, text in described.items():
         write(folder / place, text.encode())
+    if hasattr(model, "take_library_files"):
+        config["files_sha256"] = {place: hashlib.sha256(text.encode()).hexdigest() for place, text in described.items()}
     write_weights(folder / file, raw, packed=type(model) in FAMILIES.values() and not hasattr(model, "library_files"))
     if hasattr(model, "library_config"):
         write_json(folder / "config.json", model.library_config() | {RECORD: config})
@@ -214,11 +217,25 @@ def load(folder: Path, device: str | torch.device = "cpu") -> nn.Module:
         reason = str(error).strip().splitlines()[-1].strip()
         raise CheckpointError(f"{config['name']}: the weights do not fit the model ({reason}).") from None
     if hasattr(model, "take_library_files"):
-        try:
-            model.take_library_files(folder)
-        except (OSError, ValueError) as error:
-            raise CheckpointError(f"{config['name']}: its tokenizer cannot be read ({error}).") from None
+        take_files(model, folder, config)
     return model.to(device).eval().requires_grad_(False)
+
+
+def take_files(model: nn.Module, folder: Path, config: dict[str, Any]) -> None:
+    """Give a model the files that belong to it beside its weights, each verified by its hash.
+
+    Raises:
+        CheckpointError: one is missing, is not the one that `config.json` describes, or cannot be read.
+    """
+    try:
+        for place, expected in config["files_sha256"].items():
+            if hashlib.sha256((folder / place).read_bytes()).hexdigest() != expected:
+                raise CheckpointError(
+                    f"{config['name']}: {place} is not that of config.json (sha256 differs); get the folder again."
+                )
+        model.take_library_files(folder)
+    except (OSError, ValueError, KeyError, AttributeError) as error:
+        raise CheckpointError(f"{config['name']}: its tokenizer cannot be read ({error}).") from None
 
 
 def versions() -> dict[str, str]:

@@ -35,6 +35,11 @@ def serving_device() -> str:
     return "cuda" if ZERO_GPU or torch.cuda.is_available() else "cpu"
 
 
+def lasting_device() -> str:
+    """As `serving_device`, but the CPU where a device is only lent for a call: for what answers a little at a time."""
+    return "cpu" if ZERO_GPU else serving_device()
+
+
 def check_device(name: str):
     """`name` as a torch.device that exists here.
 

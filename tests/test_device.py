@@ -52,6 +52,7 @@ SCRIPT = """
 import spaces
 from genlab import device
 assert device.ZERO_GPU
+assert (device.serving_device(), device.lasting_device()) == ("cuda", "cpu")
 device.serving_device = lambda: "cpu"
 from genlab.studio import decode, encode, generate, walk
 made = generate.generate("vae-tiny", seed=3, count=3)

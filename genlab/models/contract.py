@@ -168,6 +168,7 @@ class Writer(Protocol):
 
     vocabulary: int
     context: int
+    end: int  # the token that ends a text
     controls: Mapping[str, tuple[str, ...]]
     Knobs: type
 

@@ -30,6 +30,7 @@ from genlab.models.tokens import ANY, END, PAD, opened
 from genlab.models.untied import untie
 from genlab.seeds import Seeds
 
+HIDDEN = 2  # the control token of a group that is not told, `ANY`
 GREEDY = 0.02  # temperatures below take the likeliest token
 Adjust = Callable[[int, Sequence[int], np.ndarray], np.ndarray]
 
@@ -146,7 +147,18 @@ class GPT(nn.Module):
             group = groups.get(attribute)
             if group is not None and group not in known:
                 raise ValueError(f"The {attribute} is one of {', '.join(known)}; {str(group)[:40]!r} was given.")
-            start.append(2 if group is None else self.special.index(f"<{attribute}: {group}>"))
+            start.append(HIDDEN if group is None else self.special.index(f"<{attribute}: {group}>"))
+        return start
+
+    def started(self, **groups: str | None) -> list[int]:
+        """As `asked`, up to the last group that is given: what would follow, the model draws itself.
+
+        Raises:
+            ValueError: as `asked`.
+        """
+        start = self.asked(**groups)
+        while start[-1] == HIDDEN:
+            start.pop()
         return start
 
     def items_of(self, corpus) -> Tensor:
@@ -176,7 +188,7 @@ class GPT(nn.Module):
         if self.controls:
             at = slice(1, 1 + len(self.controls))
             shown = given[:, at]
-            given[:, at] = torch.where(torch.rand(shown.shape, device=shown.device) < self.hidden, 2, shown)
+            given[:, at] = torch.where(torch.rand(shown.shape, device=shown.device) < self.hidden, HIDDEN, shown)
         with autocast(given.device):
             logits = self.network(given, use_cache=False).logits
         loss = F.cross_entropy(logits.float().flatten(0, 1), wanted.flatten(), ignore_index=1)

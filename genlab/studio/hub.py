@@ -88,16 +88,9 @@ def find(text: str) -> Found:
     name, asked = named(text)
     folder = copy_of(name)
     if folder is not None:
-        files = sizes_of(folder)
-        wanted = _wanted(name, files, lambda: (folder / "model_index.json").read_bytes())
-        check_size(name, (files[file] for file in wanted))
-        revision = digest_of(folder, wanted)
-        if asked not in ("", revision):
-            raise StudioError(
-                f"The copy of {name} in GENLAB_HUB has revision {revision[:12]} and not {asked[:12]}: "
-                "leave the revision out, or put the other one there."
-            )
-        return Found(name, revision, str(folder))
+        return copied(
+            name, asked, folder, lambda files: _wanted(name, files, lambda: (folder / "model_index.json").read_bytes())
+        )
 
     from huggingface_hub import hf_hub_download, snapshot_download
 
@@ -108,6 +101,28 @@ def find(text: str) -> Found:
         )
         check_size(name, (files[file] for file in wanted))
         return Found(name, commit, snapshot_download(name, revision=commit, allow_patterns=wanted))
+
+
+def copied(name: str, asked: str, folder: Path, wanted: Callable[[Mapping[str, int]], list[str]]) -> Found:
+    """A model out of a copy below `GENLAB_HUB`.
+
+    Args:
+        asked: the revision that was asked for, empty for whichever the copy has.
+        wanted: path -> bytes of all files, to those that are read.
+
+    Raises:
+        StudioError: it is too large, or of another revision.
+    """
+    files = sizes_of(folder)
+    read = wanted(files)
+    check_size(name, (files[file] for file in read))
+    found = digest_of(folder, read)
+    if asked not in ("", found):
+        raise StudioError(
+            f"The copy of {name} in GENLAB_HUB has revision {found[:12]} and not {asked[:12]}: "
+            "leave the revision out, or put the other one there."
+        )
+    return Found(name, found, str(folder))
 
 
 def revision(name: str) -> str:

@@ -49,16 +49,7 @@ def find(text: str, what: str) -> Found:
     name, asked = hub.named(text)
     folder = hub.copy_of(name)
     if folder is not None:
-        files = hub.sizes_of(folder)
-        wanted = _wanted(name, files)
-        hub.check_size(name, (files[file] for file in wanted))
-        revision = hub.digest_of(folder, wanted)
-        if asked not in ("", revision):
-            raise StudioError(
-                f"The copy of {name} in GENLAB_HUB has revision {revision[:12]} and not {asked[:12]}: "
-                "leave the revision out, or put the other one there."
-            )
-        return Found(name, revision, str(folder))
+        return hub.copied(name, asked, folder, lambda files: _wanted(name, files))
     from huggingface_hub import snapshot_download
 
     commit, files = hub.listed(name, asked, what)
@@ -93,7 +84,7 @@ def loaded(found: Found, capability: str):
     import torch
     from transformers import AutoModelForCausalLM, AutoModelForMaskedLM, AutoTokenizer
 
-    from genlab.device import serving_device
+    from genlab.device import lasting_device
     from genlab.models.bert import BERT
     from genlab.models.gpt import GPT
 
@@ -103,18 +94,22 @@ def loaded(found: Found, capability: str):
         network = kind.from_pretrained(found.folder, use_safetensors=True, dtype=torch.float32, **here)
         tokenizer = AutoTokenizer.from_pretrained(found.folder, use_fast=True, **here)
         described = tokenizer.backend_tokenizer.to_str()
-        context = min(LONGEST, int(getattr(network.config, "max_position_embeddings", LONGEST) or LONGEST))
-        if capability == "write":
-            made = GPT.around(network, described=described, context=context, end=tokenizer.eos_token_id or 0)
-        else:
-            first, last = tokenizer.cls_token_id, tokenizer.sep_token_id
-            made = BERT.around(
-                network, described=described, context=context, frame=(first, last), mask=tokenizer.mask_token,
-                barred=sorted(tokenizer.all_special_ids),
-            )  # fmt: skip
-            if None in (first, last, tokenizer.mask_token):
-                raise StudioError(f"{found.name} has no mask or no marks of a text's ends: name another.")
-    return made.to(serving_device()).eval().requires_grad_(False)
+    context = min(LONGEST, int(getattr(network.config, "max_position_embeddings", LONGEST) or LONGEST))
+    if capability == "write":
+        if tokenizer.eos_token_id is None:
+            raise StudioError(f"The tokenizer of {found.name} has no token that ends a text: name another model.")
+        made = GPT.around(network, described=described, context=context, end=tokenizer.eos_token_id)
+    else:
+        frame = (tokenizer.cls_token_id, tokenizer.sep_token_id)
+        if None in (*frame, tokenizer.mask_token):
+            raise StudioError(
+                f"The tokenizer of {found.name} lacks a mask or marks of a text's ends: name another model."
+            )
+        made = BERT.around(
+            network, described=described, context=context, frame=frame, mask=tokenizer.mask_token,
+            barred=sorted(tokenizer.all_special_ids),
+        )  # fmt: skip
+    return made.to(lasting_device()).eval().requires_grad_(False)
 
 
 def checked_knobs(network, knobs) -> dict[str, float | str]:

@@ -25,7 +25,8 @@ from genlab.studio import shelf
 from genlab.studio.collect import FEWEST, MOST, Collected, Gathering, Step
 from genlab.studio.generate import whole_seed
 from genlab.studio.shelf import Entry, StudioError
-from genlab.studio.write import AT_ONCE, NAME_LENGTH, told_group
+from genlab.studio.write import AT_ONCE, told_group
+from genlab.studio.write_order import NAME_LENGTH
 
 DISTANCES = ("discrepancy", "total_variation", "test.reference")
 Drawn = tuple[str, dict[str, str]]  # a name, and its groups as the model tells them

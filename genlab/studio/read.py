@@ -5,10 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from audits.text.words import hidden
 from genlab.studio import hub_text, shelf
 from genlab.studio.shelf import StudioError
-from genlab.studio.write import SHOWN, Token, spelled, token_of
+from genlab.studio.write import SHOWN, Token, masked, spelled, token_of
 
 MASK = "[MASK]"
 GAP = re.compile(r"\[mask\]|_{2,}", re.IGNORECASE)  # what a visitor may type for a gap
@@ -79,7 +78,7 @@ def fill(model: str, text: str) -> Filled:
     gaps = []
     for row in network.fill(network.tokens_of(given.replace(MASK, network.mask))):
         best = np.argsort(-row)[:SHOWN]
-        gaps.append(tuple((hidden(spelled(network, int(i))).text, float(np.exp(row[i]))) for i in best))
+        gaps.append(tuple((masked(spelled(network, int(i))), float(np.exp(row[i]))) for i in best))
     return Filled(" ".join(given.split()), tuple(gaps))
 
 

@@ -119,11 +119,12 @@ def _kept(name: str) -> tuple[Any, Entry]:
 
 def _load(path: Path) -> tuple[Any, Entry]:
     from genlab import checkpoint
-    from genlab.device import serving_device
+    from genlab.device import lasting_device, serving_device
 
-    model = checkpoint.load(path, serving_device())
-    config = checkpoint.read(path)
-    return model, _describe(model, config)
+    model, config = checkpoint.load(path), checkpoint.read(path)
+    known = _describe(model, config)
+    stays = {"write", "fill"} & set(known.capabilities)
+    return model.to(lasting_device() if stays else serving_device()), known
 
 
 def _describe(model: Any, config: dict[str, Any]) -> Entry:

@@ -1,11 +1,12 @@
 """The mark in texts: which models carry it, how it goes into a draw, and who reads it in any text."""
 
+import functools
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from audits.provenance import text_marks
-from audits.provenance.detection import Reader
+from audits.provenance.detection import Detection, Reader
 from genlab.studio import marking, shelf
 
 
@@ -26,10 +27,10 @@ def adjust_of(known: shelf.Entry, network) -> Callable[[int, Sequence[int], np.n
 
 
 def readers() -> tuple[Reader, ...]:
-    """One for each model whose texts are marked; they read with its tokenizer."""
-    keys = [marking.key(), *marking.old_keys()]
-    found = []
-    for known in carriers():
-        model = shelf.model(known.name)
-        found.append(text_marks.reader(keys, model.vocabulary, model.tokens_of))
-    return tuple(found)
+    """One for each model whose texts are marked; its tokenizer is opened when there is a text to read."""
+    return tuple(functools.partial(_read, known.name) for known in carriers())
+
+
+def _read(name: str, text: str) -> Detection | None:
+    model = shelf.model(name)
+    return text_marks.reader([marking.key(), *marking.old_keys()], model.vocabulary, model.tokens_of)(text)

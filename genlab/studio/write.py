@@ -9,27 +9,21 @@ import functools
 import hashlib
 import io
 import json
-import unicodedata
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from audits.provenance import Claim, Sealed
 from audits.text.words import hidden
 from genlab.studio import hub_text, marking, shelf, text_marks
-from genlab.studio.generate import whole_knobs, whole_seed
 from genlab.studio.shelf import Entry, StudioError
+from genlab.studio.write_order import Order, checked, printable
 
 MOST, AT_ONCE = 64, 16  # texts a request, and texts drawn side by side
 LONGEST_LIST = 10_000  # items of a collection that are made again from a claim
-SHORTEST, LONGEST = 1, 600  # tokens that are drawn
-LARGEST_PROMPT = 2**20  # characters that are looked at
 EVERY = 6  # tokens between two looks at a text that is being written
 SHOWN = 5  # likeliest tokens shown beside each
-ANY = "<any>"  # a model's control token for a group that is not told
-NAME_LENGTH = 40  # tokens of an item of a collection
 
 
 @dataclass(frozen=True)
@@ -85,24 +79,6 @@ class Written:
         writer.writerow(["item", *attributes])
         writer.writerows([text.text, *(text.groups.get(a, "") for a in attributes)] for text in self.texts)
         return rows.getvalue()
-
-
-@dataclass(frozen=True)
-class Order:
-    """A request that was checked."""
-
-    known: Entry
-    network: Any
-    prompt: str
-    tokens: tuple[int, ...]
-    groups: Mapping[str, str]
-    towards: Mapping[str, str]
-    share: float
-    seed: int
-    count: int
-    length: int
-    knobs: dict[str, float | str]
-    notes: tuple[str, ...]
 
 
 def writers() -> list[Entry]:
@@ -174,70 +150,6 @@ def steps(
     return sealed(order, tuple(finished))
 
 
-def checked(model, prompt, groups, towards, share, seed, count, length, knobs, most) -> Order:
-    """The request as an `Order`; raises as `steps`."""
-    known, network = hub_text.opened(model, "write")
-    count = shelf.whole(count, "count", 1, most)
-    length = shelf.whole(length, "length", SHORTEST, LONGEST)
-    first = whole_seed(seed, count)
-    turned = whole_knobs(known, knobs) if known.family != hub_text.FAMILY else hub_text.checked_knobs(network, knobs)
-    given, other = (dict(asked or {}) for asked in (groups, towards))
-    given = {name: group for name, group in given.items() if group}
-    other = {name: group for name, group in other.items() if group}
-    between = isinstance(share, int | float) and not isinstance(share, bool) and 0 <= share <= 1
-    if not between:
-        raise StudioError(f"The share is a number from 0 to 1; {str(share)[:40]!r} was given.")
-    if not known.groups:
-        if given or other:
-            raise StudioError(f"{known.name} has no groups to ask for: leave them out.")
-        kept, tokens, notes = prompt_of(network, prompt)
-        return Order(known, network, kept, tokens, {}, {}, 0.0, first, count, length, turned, notes)
-    if prompt and str(prompt).strip():
-        raise StudioError(f"{known.name} writes items from nothing: leave the prompt out, and ask for groups instead.")
-    tokens = network.asked(**given)
-    tokens = tuple(leading(tokens, network.special.index(ANY)))
-    if other and (set(other) != set(given) or len(given) != len(known.groups)):
-        raise StudioError("To go from one group to another, ask for every attribute at both ends.")
-    network.asked(**other)
-    return Order(known, network, "", tokens, given, other, float(share), first, count, NAME_LENGTH, turned, ())
-
-
-def leading(tokens: list[int], anything: int) -> list[int]:
-    """Control tokens up to the last one asked for: what follows the model draws, what came before stays hidden."""
-    tokens = list(tokens)
-    while tokens[-1] == anything:
-        tokens.pop()
-    return tokens
-
-
-def prompt_of(network, prompt: object) -> tuple[str, tuple[int, ...], tuple[str, ...]]:
-    """What the model sees of a prompt, its tokens, and what is to be told of it."""
-    if not isinstance(prompt, str):
-        raise StudioError(f"The prompt is text; {str(prompt)[:40]!r} was given.")
-    if len(prompt) > LARGEST_PROMPT:
-        raise StudioError(f"The prompt has {len(prompt):,} characters; at most {LARGEST_PROMPT:,} are taken.")
-    text = printable(prompt)
-    whole = text == prompt.replace("\r\n", "\n")
-    notes = [] if whole else ["Control characters of the prompt were left out."]
-    room = network.context // 2  # so that a text begins with its own half
-    tail = text[-8 * room :]  # a token is eight characters at most, or hardly more
-    tokens = network.tokens_of(tail)
-    if len(tokens) > room or len(tail) < len(text):
-        tokens = tokens[-room:]
-        kept = network.text_of(tokens).lstrip("\ufffd")
-        tokens = network.tokens_of(kept)
-        notes.append(f"The prompt is longer than the model looks back: its last {len(kept):,} characters were kept.")
-        text = kept
-    return text, tuple(tokens), tuple(notes)
-
-
-def printable(text: str) -> str:
-    """A text with one kind of line end and without control characters, which can hide what is written."""
-    joiner = "\u200d"  # of emoji
-    kept = (c for c in text.replace("\r\n", "\n") if c in f"\n\t{joiner}" or unicodedata.category(c)[0] != "C")
-    return "".join(kept)
-
-
 def drawn(order: Order, first: int, count: int) -> Generator[tuple[Text, ...], None, None]:
     """Texts as they stand after every few tokens, and at the end."""
     from genlab.models.contract import check_knobs
@@ -270,7 +182,7 @@ def drawn(order: Order, first: int, count: int) -> Generator[tuple[Text, ...], N
 def token_of(network, token: int, log_chances: np.ndarray) -> Token:
     """A drawn token and the likeliest ones in its place."""
     best = np.argsort(-log_chances)[:SHOWN]
-    likeliest = tuple((spelled(network, int(i)), float(np.exp(log_chances[i]))) for i in best)
+    likeliest = tuple((masked(spelled(network, int(i))), float(np.exp(log_chances[i]))) for i in best)
     return Token(spelled(network, token), float(np.exp(log_chances[token])), likeliest)
 
 
@@ -278,6 +190,12 @@ def spelled(network, token: int) -> str:
     """A token's characters; the name of a special one."""
     special = getattr(network, "special", ())
     return special[token] if token < len(special) else network.text_of([token])
+
+
+@functools.lru_cache(maxsize=8192)
+def masked(word: str) -> str:
+    """A word, a listed slur masked."""
+    return hidden(word).text
 
 
 def text_of(order: Order, network, ids: list[int], told: list[Token], ended: bool) -> Text:
@@ -300,9 +218,9 @@ def told_group(special: str) -> tuple[str, str]:
 def sealed(order: Order, texts: tuple[Text, ...]) -> Written:
     """Texts with their claims: a file each, or one of a collection."""
     known, notes = order.known, list(order.notes)
-    masked = sum(text.masked for text in texts)
-    if masked:
-        notes.append(f"{masked} word{'s' * (masked > 1)} of a list of slurs {'are' if masked > 1 else 'is'} masked.")
+    slurs = sum(text.masked for text in texts)
+    if slurs:
+        notes.append(f"{slurs} word{'s' * (slurs > 1)} of a list of slurs {'are' if slurs > 1 else 'is'} masked.")
     knobs = order.knobs | {"length": order.length}
     if known.groups:
         inputs = dict(order.groups) | {f"towards {name}": group for name, group in order.towards.items()}

@@ -10,6 +10,7 @@ from genlab.studio import hub_text, shelf
 from genlab.studio import read as studio_read
 from genlab.studio import write as studio
 from genlab.studio.write import Written
+from genlab.studio.write_order import LONGEST
 from genlab.tabs import knobs, text_look, watching
 from genlab.tabs.api import AT_ONCE, HEAVY
 from genlab.tabs.errors import guarded
@@ -23,8 +24,8 @@ QUIET = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
 INTRO = (
     "A GPT of three million parameters that has read Shakespeare and nothing else, one that knows first names, and a "
     "BERT that fills gaps. They are small and say what their old books say: nothing here is advice, and no quotation "
-    "is real. Slurs of a word list are masked. Every text carries a mark in its choice of words and leaves with a "
-    "signed claim."
+    "is real. Slurs of a word list are masked. A text carries a mark in its choice of words, and whatever leaves has a "
+    "signed claim beside it."
 )
 PROMPT = "JULIET.\nO gentle night, "
 GAPPED = "The king is [MASK], and the queen has lost her [MASK]."
@@ -50,7 +51,7 @@ def build(tab: gr.Tab) -> None:
                 gender = gr.Dropdown([], label="Gender", filterable=False, elem_id="text-gender", min_width=150)
             with gr.Row(elem_classes="tight"):
                 seed = gr.Number(0, label="Seed", precision=0, min_width=110, elem_id="text-seed")
-                length = gr.Slider(20, studio.LONGEST, value=160, step=10, label="Tokens at most", min_width=160)
+                length = gr.Slider(20, LONGEST, value=160, step=10, label="Tokens at most", min_width=160)
                 count = gr.Slider(1, studio.MOST, value=NAMES, step=1, label="How many", visible=False, min_width=160)
             turned = knobs.controls()
             with gr.Row(elem_classes="tight"):
@@ -106,7 +107,7 @@ def build(tab: gr.Tab) -> None:
         guarded(_fill), [filler, gapped], gaps, show_progress="hidden", **OPTIONS
     ).success(
         guarded(_read), [reader, given, layer, head], [surprise, looks], show_progress="hidden", **OPTIONS
-    )  # fmt: skip
+    ).success(guarded(_walk), ends[:4], ends[4], show_progress="hidden", **OPTIONS)  # fmt: skip
     model.input(guarded(_chosen), model, chosen, preprocess=False, **QUIET)
     gr.on([go.click, seed.submit], guarded(_begin), None, bar, **QUIET).then(
         guarded(_write), asked, out, show_progress="hidden", trigger_mode="always_last", **OPTIONS
@@ -121,7 +122,7 @@ def build(tab: gr.Tab) -> None:
 
 
 def _between() -> list:
-    """The section that goes from one group of names to another; returns its four choices."""
+    """The section that goes from one group of names to another; returns its four choices and its table."""
     with gr.Row(elem_classes="result-first"):
         with gr.Column(scale=4, min_width=300):
             with gr.Row(elem_classes="tight"):
@@ -137,7 +138,7 @@ def _between() -> list:
                 "seeds: every row is one draw of luck.</p>", padding=False, elem_id="between-table",
             )  # fmt: skip
     go.click(guarded(_walk), [country, gender, other, kind], table, show_progress="minimal", **OPTIONS)
-    return [country, gender, other, kind]
+    return [country, gender, other, kind, table]
 
 
 # ---- events
@@ -277,7 +278,7 @@ def _read(model: str, text: str, layer: object, head: object) -> list:
 def _walk(country: str, gender: str, other: str, kind: str) -> str:
     known = next((e for e in studio.writers() if e.groups), None)
     if known is None:
-        raise shelf.StudioError("No model on this shelf writes names.")
+        return '<p class="note">No model on this shelf writes names.</p>'
     columns = []
     shares = (0.0, 0.25, 0.5, 0.75, 1.0)
     for share in shares:

@@ -23,6 +23,10 @@ CSS = """
 .tok:is(:hover, :focus) .tip { display: block; position: absolute; left: 18px; right: 18px; bottom: 16px; z-index: 2;
   padding-top: 10px; background: var(--background-fill-secondary); color: var(--body-text-color); font-size: .9rem;
   line-height: 1.5; cursor: default; }
+@media (max-width: 768px) {
+  .tok:is(:hover, :focus) .tip { position: fixed; left: 0; right: 0; bottom: 0; padding: 12px 20px 16px; z-index: 20;
+    border-top: 2px solid var(--border-color-primary); }
+}
 .chances { display: grid; grid-template-columns: minmax(5em, max-content) 1fr 4.2em; gap: 3px 10px;
   align-items: center; margin: 0; }
 .chances .bar-of { display: block; height: 12px; border-radius: 4px; background: var(--primary-600); min-width: 2px; }

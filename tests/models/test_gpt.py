@@ -12,7 +12,7 @@ from genlab.data import Corpus
 from genlab.fit import Batches, fit
 from genlab.models import build
 from genlab.models.gpt import Knobs
-from genlab.models.tokens import learn, opened
+from genlab.models.tokens import kept, learn, opened
 from genlab.seeds import Seeds
 
 VERSE = "The owl and the pussycat went to sea\nin a beautiful pea green boat,\nthey took honey – and plenty of money.\n"
@@ -170,6 +170,9 @@ def test_control_tokens_are_drawn_where_they_are_not_asked_for():
     assert {text[0] for text in drawn} == countries
     assert {text[1] for text in drawn} == genders
     assert all(token == 0 or token >= len(model.special) for text in drawn for token in text[2:])
+    assert model.started() == [0]
+    assert model.started(country="Here") == model.asked(country="Here")[:2]
+    assert model.started(gender="male") == model.asked(gender="male")
     with pytest.raises(ValueError, match="country is one of Here, There"):
         model.asked(country="Nowhere")
     with pytest.raises(ValueError, match="asked for by country, gender"):
@@ -206,6 +209,14 @@ def test_the_folder_opens_with_transformers(model, tmp_path):
         "config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json",
     ]  # fmt: skip
     (tmp_path / "gpt-tiny" / "tokenizer.json").write_text("{}")
+    with pytest.raises(checkpoint.CheckpointError, match=r"tokenizer\.json is not that of config\.json"):
+        checkpoint.load(tmp_path / "gpt-tiny")
+    with pytest.raises(ValueError, match="describes none"):
+        kept(tmp_path / "gpt-tiny", 300)
+    (tmp_path / "gpt-tiny" / "tokenizer.json").write_text(model.described)
+    with pytest.raises(ValueError, match="and the model 20"):
+        kept(tmp_path / "gpt-tiny", 20)
+    (tmp_path / "gpt-tiny" / "tokenizer.json").unlink()
     with pytest.raises(checkpoint.CheckpointError, match="tokenizer cannot be read"):
         checkpoint.load(tmp_path / "gpt-tiny")
 

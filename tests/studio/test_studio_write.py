@@ -1,5 +1,6 @@
 """Texts: what is written is its seeds', carries a mark, leaves with a claim, and can be verified and written again."""
 
+import base64
 import io
 import json
 import zipfile
@@ -12,7 +13,7 @@ from small_models import TEXTS, VERSE, build_shelf
 from audits.provenance import text_marks
 from audits.provenance.keys import Key
 from audits.text.words import Hidden
-from genlab.studio import read, shelf, write
+from genlab.studio import marking, read, shelf, write
 from genlab.studio.regenerate import make_again
 from genlab.studio.verify import verify
 
@@ -24,7 +25,12 @@ def text_shelf(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def on_text_shelf(text_shelf, monkeypatch):
+    """The mark, and so every text, hangs on the key: one that is the same in every run."""
     monkeypatch.setenv("GENLAB_SHELF", str(text_shelf))
+    monkeypatch.setenv("GENLAB_SIGNING_KEY", base64.b64encode(bytes(range(32))).decode())
+    marking.key.cache_clear()
+    yield
+    marking.key.cache_clear()
 
 
 def layer(found, name: str):
