@@ -266,7 +266,7 @@ RECIPES: dict[str, Recipe] = {
         "bert",
         "stories",
         {"vocabulary": 3072, "width": 128, "layers": 4, "heads": 4, "context": 64},
-        steps=3400,
+        steps=10_000,
         batch=40,
         lr=1.2e-3,
         ema=0.998,

@@ -20,27 +20,33 @@ class Seeds:
     Args:
         seeds: one integer in [0, 2**63 - 1] an item.
         device: where the drawn tensors are put.
+        signs: +1 and -1, (n, m): the signs of the first m normal numbers of each item, which are drawn in one call.
 
     Raises:
         ValueError: a seed is not a whole number in the range.
     """
 
-    def __init__(self, seeds: Sequence[int], device: str | torch.device = "cpu"):
+    def __init__(self, seeds: Sequence[int], device: str | torch.device = "cpu", signs: Tensor | None = None):
         self.seeds = tuple(check_seed(s) for s in seeds)
-        self.device = torch.device(device)
+        self.device, self._signs = torch.device(device), signs
         self._streams = [torch.Generator().manual_seed(s if s < KEPT else mixed(s)) for s in self.seeds]
 
     @classmethod
-    def count_from(cls, seed: int, count: int, device: str | torch.device = "cpu") -> "Seeds":
+    def count_from(
+        cls, seed: int, count: int, device: str | torch.device = "cpu", signs: Tensor | None = None
+    ) -> "Seeds":
         """Item i of a request gets `seed + i`."""
-        return cls(range(check_seed(seed), check_seed(seed) + count), device)
+        return cls(range(check_seed(seed), check_seed(seed) + count), device, signs)
 
     def __len__(self) -> int:
         return len(self.seeds)
 
     def randn(self, *shape: int) -> Tensor:
         """Standard normal numbers, (n, *shape), float32."""
-        return self._draw(torch.randn, shape)
+        drawn = self._draw(torch.randn, shape)
+        if self._signs is not None:
+            drawn, self._signs = drawn.abs() * self._signs.to(drawn).reshape(drawn.shape), None
+        return drawn
 
     def rand(self, *shape: int) -> Tensor:
         """Uniform numbers in [0, 1), (n, *shape), float32."""

@@ -23,6 +23,14 @@ def test_each_stream_goes_on():
     assert torch.equal(alone.randn(4)[0], second[1])
 
 
+def test_signs_are_those_that_were_given_and_nothing_else_moves():
+    signs = torch.tensor([[1, -1, -1, 1], [-1, -1, 1, 1]], dtype=torch.int8)
+    plain, signed = Seeds([1, 2]), Seeds([1, 2], signs=signs)
+    first = signed.randn(2, 2)
+    assert torch.equal(first, plain.randn(2, 2).abs() * signs.reshape(2, 2, 2))
+    assert torch.equal(signed.randn(3), plain.randn(3))  # the first call alone
+
+
 def test_numbers_are_of_their_law():
     normal, uniform = Seeds.count_from(0, 2000).randn(10), Seeds.count_from(0, 2000).rand(10)
     assert abs(float(normal.mean())) < 0.03

@@ -25,7 +25,7 @@ from genlab.models.untied import untie
 
 SPECIAL = (PAD, UNKNOWN, "[CLS]", "[SEP]", MASK)
 SPREAD = 0.06  # of weights at the start: at the usual .02 so small a network learns nothing for long
-BRIEF, BRIEF_UNTIL = 10, 0.6  # tokens of a piece while a run is younger: neighbours are found sooner among few
+BRIEF, BRIEF_UNTIL = 10, 0.4  # tokens of a piece while a run is younger: neighbours are found sooner among few
 FIRST, LAST, HIDDEN = 2, 3, 4  # what a text starts and ends with, and the mask
 
 
@@ -122,8 +122,11 @@ class BERT(nn.Module):
     def loss(self, batch: Batch, fraction: float) -> tuple[Tensor, dict[str, Tensor]]:
         """Nats a hidden token: eight in ten are masked, one is random, one stays (Devlin et al. 2019, section 3.1)."""
         whole = batch.items.long()
+        places = None
         if fraction < BRIEF_UNTIL:
             whole = brief(whole)
+            start = torch.randint(self.context - whole.shape[1] + 1, (len(whole), 1), device=whole.device)
+            places = start + torch.arange(whole.shape[1], device=whole.device)  # or later ones would stay unlearnt
         dice = torch.rand(whole.shape, device=whole.device)
         asked = (dice < self.asked) & (whole >= len(SPECIAL))
         if not bool(asked.any()):  # a text of end marks alone teaches nothing; keep the graph
@@ -133,7 +136,7 @@ class BERT(nn.Module):
         other = torch.randint(len(SPECIAL), self.vocabulary, whole.shape, device=whole.device)
         given = torch.where(asked & (what >= 0.9), other, given)
         with autocast(whole.device):
-            states = self.network.bert(given).last_hidden_state[asked]
+            states = self.network.bert(given, position_ids=places).last_hidden_state[asked]
             logits = self.network.cls(states)
         return F.cross_entropy(logits.float(), whole[asked]), {}
 

@@ -144,6 +144,22 @@ class Denoiser(Protocol):
 
 
 @runtime_checkable
+class Retracer(Protocol):
+    """Goes back from pictures to the noise that its sampler would have drawn them from.
+
+    `retrace` gives numbers (n, m) whose signs tend to be those of the item's first normal numbers, in their order; they
+    are small where a picture tells nothing of them.
+    """
+
+    shape: tuple[int, ...]
+
+    def retrace(self, images: Images) -> Tensor: ...
+
+    def retraceable(self, knobs: Any) -> bool:
+        """Whether pictures drawn with these knobs can be gone back from."""
+
+
+@runtime_checkable
 class Completer(Protocol):
     """Draws what is missing of pictures, where `missing`, bool (n, h, w), says so; the rest stays as it is.
 
@@ -215,6 +231,7 @@ CAPABILITIES = {
     "watch": Stepwise,
     "denoise": Denoiser,
     "complete": Completer,
+    "retrace": Retracer,
     "write": Writer,
     "fill": Filler,
     "attend": Attentive,

@@ -13,6 +13,7 @@ pictures whose neighbouring pixels are stacked into channels, which makes a step
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -27,6 +28,7 @@ PROCESSES = ("noise", "flow")
 LEVELS = 1000  # noise levels that the network is trained on
 SOLVERS = ("second order", "first order", "fresh noise")
 HEAD = 64  # channels of an attention head: many small ones are slow on a CPU
+CLIP = 0.01  # of the range: pixels nearer its ends than this were clipped, or may have been
 CLIPPED = -5.1  # least log signal-to-noise ratio that the second-order solver starts from (the schedule's end is -inf)
 
 
@@ -228,6 +230,46 @@ class Diffusion(nn.Module):
             return own
         return torch.lerp(self.unet(z, t, class_labels=nothing).sample, own, guidance)
 
+    def parts(self, z: Tensor, told: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        """The picture and the noise that the network makes out in z at level t."""
+        a, s = self.shares(t)
+        if self.process == "flow":
+            return z - s * told, z + a * told
+        return a * z - s * told, s * z + a * told
+
+    def shares(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        """a_t and s_t."""
+        if self.process == "flow":
+            return 1 - t / LEVELS, t / LEVELS
+        return self.signal[t.long()], self.noise[t.long()]
+
+    # ---- back to the noise
+
+    def retraceable(self, knobs: Knobs) -> bool:
+        """Whether pictures drawn with these knobs can be gone back from: fresh noise covers the first."""
+        return knobs.solver != "fresh noise"
+
+    @torch.no_grad()
+    def retrace(self, images: Images, *, steps: int = 20) -> Tensor:
+        """Numbers (n, m) whose signs tend to be those of the noise that pictures were drawn from, without their class.
+
+        The ordinary differential equation of the sampler is followed the other way (DDIM's inversion: Song, Meng and
+        Ermon 2021, section 4.3). A pixel at an end of its range was clipped there and tells nothing: numbers count by
+        the share of their neighbourhood that was not. Rows do not wait for a full batch: nothing is drawn from them.
+        """
+        z = self.folded(images)
+        labels = torch.full((len(z),), self.classes, device=z.device) if self.classes else None
+        times = torch.linspace(1, LEVELS - 1, steps + 1).round().tolist()
+        for now, following in pairwise(times):
+            level = torch.tensor(now, device=z.device)
+            x, e = self.parts(z, self.told(z, level.to(z.dtype).expand(len(z)), labels, 1.0), level)
+            b, r = self.shares(torch.tensor(following, device=z.device))
+            z = b * x + r * e
+        z = z / z.flatten(1).std(1).clamp(min=1e-6).view(-1, 1, 1, 1)
+        open_ = ((images > CLIP) & (images < 1 - CLIP)).float()
+        telling = F.pixel_unshuffle(F.avg_pool2d(open_, 3, 1, 1, count_include_pad=False), self.patch)
+        return (z.clamp(-1, 1) * telling).flatten(1)
+
     # ---- as diffusers keeps it
 
     def library_files(self) -> dict[str, str]:
@@ -276,10 +318,10 @@ class Path:
         for t in self.times[self.calls * step : self.calls * (step + 1)]:
             level = t.to(self.z.dtype).expand(len(self.z))
             if self.kept is not None:
-                a, s = self.shares(t)
+                a, s = self.model.shares(t)
                 self.z = torch.where(self.kept.isnan(), self.z, a * self.kept + s * self.start)
             told = self.model.told(self.z, level, self.labels, self.guidance)
-            clean = self.clean(told, t)
+            clean, _ = self.model.parts(self.z, told, t)
             if fresh is None:
                 self.z = self.scheduler.step(told, t, self.z).prev_sample
             elif self.model.process == "noise":
@@ -289,17 +331,6 @@ class Path:
                 now, following = self.scheduler.sigmas[step : step + 2]
                 self.z = posterior(self.z, clean, now, following, pad_rows(fresh, MICRO_BATCH))
         return (self.z if step == self.last else clean)[: self.count]
-
-    def clean(self, told: Tensor, t: Tensor) -> Tensor:
-        """x as the network sees it through the noise."""
-        a, s = self.shares(t)
-        return self.z - s * told if self.model.process == "flow" else a * self.z - s * told
-
-    def shares(self, t: Tensor) -> tuple[Tensor, Tensor]:
-        """a_t and s_t."""
-        if self.model.process == "flow":
-            return 1 - t / LEVELS, t / LEVELS
-        return self.model.signal[t.long()], self.model.noise[t.long()]
 
 
 def posterior(z: Tensor, x: Tensor, t: Tensor, s: Tensor, e: Tensor) -> Tensor:

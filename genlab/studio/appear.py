@@ -8,7 +8,7 @@ import numpy as np
 
 from audits.provenance import Claim, Sealed
 from genlab.device import gpu
-from genlab.studio import generate, pictures, shelf
+from genlab.studio import generate, noise_marks, pictures, shelf
 from genlab.studio.marking import Drawn, mark_all
 from genlab.studio.shelf import Entry, StudioError
 
@@ -45,10 +45,11 @@ def appear(
     first, asked = generate.whole_seed(seed), shelf.class_number(known, label)
     turned = generate.whole_knobs(known, knobs)
     labels = generate.labels_of(known, asked, 1)
-    frames = _frames(known.name, first, labels, turned)
-    frames = frames.repeat(max(1, SHORTEST // len(frames)), 0)  # so that few steps are not over in a blink
-    inputs = {} if labels is None else {"label": known.classes[labels[0]]}
     still = generate.generate(known.name, label=label, seed=first, count=1, knobs=knobs).pictures[0]
+    key = noise_marks.key_of(known, turned)
+    frames = _frames(known.name, first, labels, turned, noise_marks.signs(known, key, [still.claim]))
+    frames = frames.repeat(max(1, SHORTEST // len(frames)), 0)  # so that few steps are not over in a blink
+    inputs = noise_marks.input_of(key) | ({} if labels is None else {"label": known.classes[labels[0]]})
     shown = np.concatenate([frames, frames[-1:].repeat(HELD, 0)])
     drawn = Drawn(pictures.enlarge(shown), functools.partial(pictures.gif, per_second=RATE))
     (animation,) = mark_all([(drawn, "image/gif", Claim(known.name, known.weights, "appear", first, inputs, turned))])
@@ -78,7 +79,7 @@ def takes_temperature(name: str) -> bool:
 
 
 @gpu(10)
-def _frames(name: str, seed: int, labels: list[int] | None, knobs: dict) -> np.ndarray:
+def _frames(name: str, seed: int, labels: list[int] | None, knobs: dict, signs: np.ndarray | None = None) -> np.ndarray:
     """uint8 (frames, c, h, w); what is not drawn yet is grey."""
     import torch
 
@@ -90,7 +91,8 @@ def _frames(name: str, seed: int, labels: list[int] | None, knobs: dict) -> np.n
     wanted = None if labels is None else torch.tensor(labels, device=device)
     turned = check_knobs(model.Knobs, knobs)
     if hasattr(model, "denoised"):
-        return np.concatenate([pictures.to_bytes(x) for x in model.denoised(Seeds([seed], device), wanted, turned)])
+        seeds = Seeds([seed], device, None if signs is None else torch.from_numpy(signs))
+        return np.concatenate([pictures.to_bytes(x) for x in model.denoised(seeds, wanted, turned)])
     channels, height, width = model.shape
     every = -(-height * width * channels // FRAMES)
     found = []

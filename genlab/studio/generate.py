@@ -13,7 +13,7 @@ import numpy as np
 
 from audits.provenance import Claim, Sealed
 from genlab.device import gpu
-from genlab.studio import pictures, shelf
+from genlab.studio import noise_marks, pictures, shelf
 from genlab.studio.marking import Drawn, mark_all
 from genlab.studio.shelf import Entry
 
@@ -61,6 +61,7 @@ def generate(
     count: object = 16,
     knobs: Mapping[str, object] | None = None,
     offset: int = 0,
+    noise: str | None = None,
 ) -> Generated:
     """Draw `count` items of a model.
 
@@ -71,6 +72,8 @@ def generate(
         count: 1 to 64.
         knobs: values by name; those left out keep the model's defaults.
         offset: where this part starts in a longer request: seeds and classes go on from there.
+        noise: id of the key whose signs the first noise has, "" for none; None for the key in use, where the model
+            can be walked back.
 
     Raises:
         ValueError: one sentence about what was given and what is allowed.
@@ -85,13 +88,16 @@ def generate(
     asked = shelf.class_number(known, label)
     turned = whole_knobs(known, knobs)
     labels = labels_of(known, asked, count, offset)
-    items = draw(known.name, first, labels, count, turned)
+    key = noise_marks.key_of(known, turned, noise)
+    keyed = noise_marks.input_of(key)
     claims = [
-        Claim(known.name, known.weights, "generate", first + i, _label_input(known, labels, i), turned)
+        Claim(known.name, known.weights, "generate", first + i, _label_input(known, labels, i) | keyed, turned)
         for i in range(count)
     ]
+    items = draw(known.name, first, labels, count, turned, noise_marks.signs(known, key, claims))
     large = pictures.enlarge(items)
-    inputs = {"sheet": str(count), "offset": str(offset)} | ({} if asked is None else {"label": known.classes[asked]})
+    labelled = {} if asked is None else {"label": known.classes[asked]}
+    inputs = keyed | {"sheet": str(count), "offset": str(offset)} | labelled
     raw = pictures.png(pictures.grid(items, min(count, COLUMNS)))
     made = [(Drawn(item, pictures.png), "image/png", claim) for item, claim in zip(large, claims, strict=True)]
     made.append((raw, "image/png", Claim(known.name, known.weights, "generate", first, inputs, turned)))
@@ -102,7 +108,9 @@ def generate(
 
 
 @gpu(10)
-def draw(name: str, first: int, labels: list[int] | None, count: int, knobs: dict) -> np.ndarray:
+def draw(
+    name: str, first: int, labels: list[int] | None, count: int, knobs: dict, signs: np.ndarray | None = None
+) -> np.ndarray:
     """Items as uint8 (n, c, h, w); only plain values and arrays cross this border."""
     import torch
 
@@ -112,7 +120,7 @@ def draw(name: str, first: int, labels: list[int] | None, count: int, knobs: dic
     model = shelf.model(name)
     device = next(model.parameters()).device
     wanted = None if labels is None else torch.tensor(labels, device=device)
-    seeds = Seeds.count_from(first, count, device)
+    seeds = Seeds.count_from(first, count, device, None if signs is None else torch.from_numpy(signs))
     return pictures.to_bytes(model.sample(seeds, wanted, check_knobs(model.Knobs, knobs)))
 
 

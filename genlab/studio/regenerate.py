@@ -6,6 +6,7 @@ from audits.provenance import Claim, Sealed, content_digest, pixel_marks, read_c
 from genlab.studio import generate, generate_hub, hub_text, kinds, marking, mitigate, shelf, uploads, walk, write
 from genlab.studio.decode import decode
 from genlab.studio.encode import Encoded, parsed
+from genlab.studio.noise_marks import key_named
 from genlab.studio.shelf import Entry, StudioError
 
 TOLERANCE = 1  # of 255: what another machine or version may differ by
@@ -48,7 +49,8 @@ def repeatable(claim: Claim) -> Entry | None:
     """The model that can make what a claim describes; None for a pipeline of the Hub, which nothing asks for yet.
 
     Raises:
-        StudioError: the action cannot be repeated, or the model is not on this shelf or has other weights.
+        StudioError: the action cannot be repeated, the model is not on this shelf or has other weights, or its noise
+            had signs of a key that is not known here.
     """
     if claim.action not in ACTIONS:
         raise StudioError(f"This file was made by {claim.action[:40]!r}, which cannot be repeated here.")
@@ -63,6 +65,7 @@ def repeatable(claim: Claim) -> Entry | None:
             f"The file was made with other weights of {known.name} ({claim.weights[:12]!r} and not "
             f"{known.weights[:12]!r}), so it cannot be made again here."
         )
+    key_named(claim.inputs.get("noise", ""))
     return known
 
 
@@ -71,10 +74,10 @@ def _generated(known: Entry, claim: Claim) -> Sealed:
         return mitigate.remade(claim)
     if "write" in known.capabilities:
         return write.again(known, claim)
-    count = claim.inputs.get("sheet")
+    count, noise = claim.inputs.get("sheet"), claim.inputs.get("noise", "")
     if count is None:
         return generate.generate(
-            known.name, label=claim.inputs.get("label"), seed=claim.seed, count=1, knobs=claim.knobs
+            known.name, label=claim.inputs.get("label"), seed=claim.seed, count=1, knobs=claim.knobs, noise=noise
         ).pictures[0]
     size, offset = (_whole(claim.inputs.get(key, "0"), key) for key in ("sheet", "offset"))
     made = generate.generate(
@@ -84,6 +87,7 @@ def _generated(known: Entry, claim: Claim) -> Sealed:
         count=size,
         knobs=claim.knobs,
         offset=offset,
+        noise=noise,
     )
     return made.sheet
 

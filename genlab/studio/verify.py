@@ -6,7 +6,7 @@ from audits.provenance import Claim, Layer, pixel_marks
 from audits.provenance.detection import Detector
 from audits.provenance.examine import examine
 from audits.provenance.ledger import LedgerProblem
-from genlab.studio import ledger, marking, text_marks, uploads
+from genlab.studio import ledger, marking, noise_marks, text_marks, uploads
 from genlab.studio.regenerate import repeatable
 from genlab.studio.shelf import StudioError
 
@@ -15,7 +15,7 @@ LARGEST = uploads.LARGEST  # bytes of a file
 
 def detectors() -> tuple[Detector, ...]:
     """One for each kind of mark that this installation puts on."""
-    return (pixel_marks.detector([marking.key(), *marking.old_keys()]),)
+    return (pixel_marks.detector([marking.key(), *marking.old_keys()]), *noise_marks.detectors())
 
 
 @dataclass(frozen=True)

@@ -101,6 +101,26 @@ def test_calls_of_the_network_are_as_stated(process, solver):
     assert model.unet.calls == CALLS[process, solver]
 
 
+@pytest.mark.parametrize("process", ["noise", "flow"])
+@pytest.mark.parametrize("solver", ["second order", "first order"])
+def test_the_way_back_ends_at_the_noise_that_was_started_from(process, solver):
+    model, z = perfect(process), torch.linspace(-1, 1, 16, dtype=torch.float64).view(1, 1, 4, 4)
+    found = model.retrace((ends(model, z, 100, solver) + 1) / 2, steps=100)
+    assert torch.allclose(found, (z / z.std()).clamp(-1, 1).flatten(1), atol=0.05)
+
+
+def test_the_way_back_tells_nothing_where_pixels_were_clipped():
+    model = perfect("flow")
+    images = torch.full((1, 1, 4, 4), 0.4, dtype=torch.float64)
+    images[..., :2] = 0
+    images[0, 0, 3, 3] = 1
+    found = model.retrace(images).view(4, 4)
+    assert bool((found[:, 0] == 0).all())
+    assert bool((found[:3, 3] != 0).all())
+    assert not model.retraceable(Knobs(solver="fresh noise"))
+    assert model.retraceable(Knobs())
+
+
 def test_guidance_goes_along_the_line_from_any_class_to_the_label():
     model = make("diffusion")
     z, t, labels = torch.randn(3, 4, 4, 4), torch.full((3,), 500.0), torch.tensor([0, 1, 2])

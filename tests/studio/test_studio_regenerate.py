@@ -52,6 +52,7 @@ REFUSED = [
     ({"inputs": {"label": "hat"}}, "Classes of gan-small are"),
     ({"inputs": {"sheet": "sixteen"}}, "sheet is not a whole number"),
     ({"inputs": {"sheet": "9999"}}, "count must be a whole number"),
+    ({"inputs": {"noise": "0123456789abcdef"}}, "key '0123456789abcdef', which is not known here"),
     ({"knobs": {"truncation": 77}}, "truncation is a number"),
     ({"knobs": {"heat": 1}}, "Knobs of this model are"),
 ]
