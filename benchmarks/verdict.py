@@ -13,6 +13,7 @@ like an item is counted beside it. It goes on where it stopped.
 """
 
 import argparse
+import functools
 import hashlib
 import io
 import json
@@ -143,23 +144,28 @@ def strangers(count: int, kept: dict) -> None:
         print({k: v for k, v in told.items()}, flush=True)
 
 
+@functools.cache
+def items_of(name: str, split: str) -> np.ndarray:
+    from genlab.data import load
+
+    return load(name, split).items
+
+
 KINDS = ("photograph", "avatar", "one colour", "gradient", "noise", "drawing")
 
 
 def stranger(number: int) -> tuple[str, np.ndarray]:
     """Picture `number` that nobody sealed, and of what kind it is; 192 or 256 pixels a side, photographs from 96."""
-    from genlab.data import load
-
     rng = np.random.default_rng([17, number])
     kind, side = KINDS[number % len(KINDS)], 192
     if kind == "photograph":
-        items = load("photographs", ("train", "test")[number // 6 % 2]).items
+        items = items_of("photographs", ("train", "test")[number // 6 % 2])
         side = rng.integers(96, items.shape[-1] + 1)
         top, left = rng.integers(0, np.array(items.shape[-2:]) - side + 1)
         item = items[rng.integers(len(items))][:, top : top + side, left : left + side]
         return kind, np.rot90(item.transpose(1, 2, 0), rng.integers(4))
     if kind == "avatar":
-        items = load(("portraits-balanced", "portraits-biased")[number // 6 % 2], "test").items
+        items = items_of(("portraits-balanced", "portraits-biased")[number // 6 % 2], "test")
         return kind, items[rng.integers(len(items))].transpose(1, 2, 0).repeat(4, 0).repeat(4, 1)
     if kind == "one colour":
         return kind, np.full((side, side, 3), rng.integers(0, 256, 3), np.uint8)
@@ -172,7 +178,7 @@ def stranger(number: int) -> tuple[str, np.ndarray]:
     if kind == "noise":
         return kind, rng.normal(128, rng.uniform(1, 60), (side, side, 3)).clip(0, 255).round().astype(np.uint8)
     if number // 6 % 2:
-        items = load("professions", "test").items
+        items = items_of("professions", "test")
         kind = "emoji"
         return kind, items[rng.integers(len(items))].transpose(1, 2, 0).repeat(4, 0).repeat(4, 1)
     return kind, shapes(rng, side)

@@ -250,7 +250,7 @@ class Diffusion(nn.Module):
         return knobs.solver != "fresh noise"
 
     @torch.no_grad()
-    def retrace(self, images: Images, *, steps: int = 20) -> Tensor:
+    def retrace(self, images: Images, *, steps: int = 10) -> Tensor:
         """Numbers (n, m) whose signs tend to be those of the noise that pictures were drawn from, without their class.
 
         The ordinary differential equation of the sampler is followed the other way (DDIM's inversion: Song, Meng and

@@ -157,12 +157,14 @@ def example() -> tuple[str, Verified]:
 
 @dataclass(frozen=True)
 class Row:
-    """One edit of the battery: of `n` items, how many each layer knows, and the verdict."""
+    """One edit of the battery: of `n` items, how many each layer knows, and the verdict; `noise` is None for models
+    whose pictures start from no noise that has signs."""
 
     edit: str
     n: int
     manifest: int
     mark: int
+    noise: int | None
     look: int
     verdict: int
 
@@ -183,11 +185,12 @@ def battery(
     """
     items = generate.generate(model, seed=seed, count=whole(count, "number of items", 1, MOST)).pictures
     before = [_pixels(item.media) for item in items]
+    signed = "noise" in items[0].claim.inputs
     edits = {"metadata removed": lambda pixels: pixels} | attacks.ATTACKS
     rows = []
     for name, change in edits.items():
         yield len(rows), len(edits), name
-        hits = np.zeros(4, int)
+        hits = np.zeros(5, int)
         for item, (pixels, grey) in zip(items, before, strict=True):
             media = _png(change(pixels), grey)
             found = examine(media, key=marking.key(), ledger=ledger.ledger(), detectors=detectors())
@@ -197,8 +200,10 @@ def battery(
             states = {layer.layer: layer.state for layer in found.verdict.layers}
             seen = look.verdict.layers[-1].state in ("this content", "looks like") and look.verdict.claim == item.claim
             known = found.verdict.verdict in ("made here", "altered") and found.verdict.claim == item.claim
-            hits += [states["manifest"] == "valid", states.get("pixel mark") == "found", seen, known]
-        rows.append(Row(name, len(items), *hits.tolist()))
+            marks = [states.get(layer) == "found" for layer in ("pixel mark", "noise mark")]
+            hits += [states["manifest"] == "valid", *marks, seen, known]
+        manifest, mark, noise, look, verdict = hits.tolist()
+        rows.append(Row(name, len(items), manifest, mark, noise if signed else None, look, verdict))
     return tuple(rows)
 
 

@@ -27,6 +27,7 @@ from genlab.studio.evaluate_attributes import attribute_figures, named, share_fi
 from genlab.studio.evaluate_codec import archive_figures, codec_figures
 from genlab.studio.evaluate_codes import code_figures
 from genlab.studio.evaluate_grid import GRIDS, grid_figures
+from genlab.studio.evaluate_marks import noise_mark_figures, text_mark_figures
 from genlab.studio.evaluate_text import text_parts
 from genlab.studio.figures import FIRST_SEED, Figure, from_finding, mean_figure, share_figure
 
@@ -44,8 +45,8 @@ def evaluate(
 
     Args:
         quick: only figures that do not depend on the number of items, on fewer of them.
-        only: "naming", "likelihood", "codes", "samples", "teaching", "files" or "filling" alone, for a model whose
-            other figures take long.
+        only: "naming", "likelihood", "codes", "samples", "teaching", "marks", "files" or "filling" alone, for a model
+            whose other figures take long.
         progress: told the name of each figure as it is begun.
 
     Raises:
@@ -71,12 +72,16 @@ def evaluate(
         parts.append(("samples", generator_figures(model, data, quick=quick)))
         if getattr(model, "classes", 0) and kind_of(data) not in GRIDS and not quick:
             parts.append(("teaching", teaching_figures(model, data)))
+    if "retrace" in able:
+        parts.append(("marks", noise_mark_figures(model, quick=quick)))
     if "compress" in able:
         parts.append(("files", codec_figures(model, mean_figure, quick=quick)))
     if "compress-items" in able:
         parts.append(("files", archive_figures(model, load(data, "test"), quick=quick)))
     if {"write", "fill"} & set(able):
         parts += text_parts(model, data, quick=quick)
+    if "write" in able and not model.controls:
+        parts.append(("marks", text_mark_figures(model, data, quick=quick)))
     if only is not None and only not in {kind for kind, _ in parts}:
         held = ", ".join(dict.fromkeys(kind for kind, _ in parts))
         raise ValueError(f"Figures of {name} are of {held}; {only[:40]!r} was given.")

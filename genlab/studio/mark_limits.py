@@ -4,12 +4,16 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from audits.watermark.attacks import ATTACKS
+
 RESULTS = Path(__file__).resolve().parent.parent.parent / "benchmarks" / "results"
 
 
 def words() -> str:
     """The page as Markdown. A figure that was not measured yet is left out together with its sentence."""
-    marks, verdict = _read("watermark.json"), _read("verdict.json")
+    marks, verdict, noise = (_read(f"{name}.json") for name in ("watermark", "verdict", "noise_mark"))
     parts = [
         "**A missing mark proves nothing.** Other tools set none, and ours can be taken out: whoever blurs, crops, "
         "re-draws or re-generates a picture hard enough wins. A mark raises the effort; it does not end the game.",
@@ -24,6 +28,7 @@ def words() -> str:
         "**Small pictures carry no mark.** In 28 x 28 pixels an invisible mark that survives an edit does not fit. "
         "Pictures are marked as they are delivered, enlarged; the raw pixel grid carries the signed claim alone, and "
         "loses it with its metadata.",
+        _noise(noise),
         _false_alarms(verdict),
         "**A mark says what, never who.** It carries 32 bits that name an entry of the ledger: model, seed and "
         "settings. Nothing in it names a person.",
@@ -52,6 +57,28 @@ def _survival(marks: dict[str, Any]) -> str:
     if not said:
         return ""
     return "**What the mark alone survives**, over thirty edits: " + "; ".join(said) + "."
+
+
+def _noise(noise: dict[str, Any]) -> str:
+    said = []
+    for model, parts in noise.items():
+        read = parts.get("read") if isinstance(parts, dict) else None
+        if read:
+            own, edits = read["own pixels"], {k: v["value"] for k, v in read.items() if k in ATTACKS}
+            lost = ", ".join(edit for edit, value in edits.items() if not value)
+            said.append(
+                f"{own['value']:.0%} of what {model} draws ({own['low']:.0%} to {own['high']:.0%}, n = {own['n']}) are "
+                f"known by it in their own few pixels, and {np.mean(list(edits.values())):.0%} over thirty edits of the "
+                f"enlarged picture (none after {lost})"
+            )
+    if not said:
+        return ""
+    return (
+        "**Signs in the noise** are the exception: a diffusion model's pictures start from noise whose signs are our "
+        "key's, which takes nothing from the picture, and whoever has key and model can go back to that noise: "
+        + "; ".join(said)
+        + "."
+    )
 
 
 def _verdict(verdict: dict[str, Any]) -> str:

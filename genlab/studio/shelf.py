@@ -87,18 +87,17 @@ _lock = threading.Lock()
 _loading: dict[tuple, threading.Lock] = {}
 
 
-def _key(name: str) -> tuple[Path, tuple]:
-    """A model's folder, and what tells this version of it from others."""
-    path = folder_of(name)
+def _key(path: Path) -> tuple:
+    """What tells this version of the model in a folder from others."""
     try:
-        return path, (str(path), (path / "config.json").stat().st_mtime_ns)
+        return str(path), (path / "config.json").stat().st_mtime_ns
     except OSError:
-        raise StudioError(f"{name} is no longer on the shelf: choose another model.") from None
+        raise StudioError(f"{path.name} is no longer on the shelf: choose another model.") from None
 
 
-def _kept(name: str) -> tuple[Any, Entry]:
-    """The loaded model and its entry; each file version is loaded once, by one thread."""
-    path, key = _key(name)
+def _kept(path: Path) -> tuple[Any, Entry]:
+    """The loaded model in a folder and its entry; each file version is loaded once, by one thread."""
+    key = _key(path)
     with _lock:
         if key in _cache:
             _cache.move_to_end(key)
@@ -174,13 +173,17 @@ def model(name: str) -> Any:
         StudioError: no such model.
         CheckpointError: its folder is damaged, or the weights are not those of its config.
     """
-    return _kept(name)[0]
+    return _kept(folder_of(name))[0]
 
 
 def entry(name: str) -> Entry:
     """What is known of a model; raises as `model` does."""
-    known = _entries.get(_key(name)[1])
-    return _kept(name)[1] if known is None else known
+    return _entry_in(folder_of(name))
+
+
+def _entry_in(path: Path) -> Entry:
+    known = _entries.get(_key(path))
+    return _kept(path)[1] if known is None else known
 
 
 def with_capability(capability: str) -> list[Entry]:
@@ -188,7 +191,7 @@ def with_capability(capability: str) -> list[Entry]:
     found = []
     for name in names():
         try:
-            known = entry(name)
+            known = _entry_in(folder() / name)
         except (ValueError, RuntimeError) as error:
             log.warning("%s is left out: %s", name, error)
             continue

@@ -16,8 +16,10 @@ from genlab.tabs.errors import guarded
 from genlab.tabs.files import stored
 
 WAITING = '<p class="note">Nothing was edited yet: move a slider.</p>'
-COLUMNS = ("manifest", "mark", "look", "verdict")
-HEADS = ("Signed manifest", "Mark in the pixels", "Look, in the ledger", "The verdict names it")
+COLUMNS = {
+    "manifest": "Signed manifest", "mark": "Mark in the pixels", "noise": "Signs in the noise",
+    "look": "Look, in the ledger", "verdict": "The verdict names it",
+}  # fmt: skip
 WHAT = "battery"
 LABELS = {"jpeg": "JPEG"}
 
@@ -175,6 +177,10 @@ def _told(made: Attacked, edit: Edit) -> str:
          f"p = {mark.p_value:.2g}. {mark.detail}" if mark else "The picture is too small to carry one."),
         ("Look, in the ledger", made.by_look in ("looks like", "this content"), LOOKS.get(made.by_look, made.by_look)),
     ]  # fmt: skip
+    if "noise mark" in states or "noise" in made.before.claim.inputs:
+        noise = states.get("noise mark")
+        detail = f"p = {noise.p_value:.2g}. {noise.detail}" if noise else "It no longer has the shape of an item."
+        lived.insert(2, ("Signs in the noise", bool(noise) and noise.state == "found", detail))
     rows = "".join(
         f'<tr><th scope="row">{name}</th><td class="{"lives" if lives else "dies"}">{"lives" if lives else "dies"}</td>'
         f"<td>{html.escape(detail)}</td></tr>"
@@ -199,16 +205,17 @@ LOOKS = {
 
 def _table(model: str, rows: tuple[Row, ...]) -> str:
     """A row an edit, a column a layer, the shade the share of items that it knows."""
+    columns = [name for name in COLUMNS if getattr(rows[0], name) is not None]
     cells = "".join(
         f'<tr><th scope="row">{html.escape(row.edit)}</th>'
         + "".join(
-            f'<td style="--heat:{100 * getattr(row, c) // row.n}%">{getattr(row, c)} of {row.n}</td>' for c in COLUMNS
+            f'<td style="--heat:{100 * getattr(row, c) // row.n}%">{getattr(row, c)} of {row.n}</td>' for c in columns
         )
         + "</tr>"
         for row in rows
     )
-    means = "".join(f"<td>{sum(getattr(r, c) for r in rows) / sum(r.n for r in rows):.0%}</td>" for c in COLUMNS)
-    heads = "".join(f'<th scope="col">{head}</th>' for head in HEADS)
+    means = "".join(f"<td>{sum(getattr(r, c) for r in rows) / sum(r.n for r in rows):.0%}</td>" for c in columns)
+    heads = "".join(f'<th scope="col">{COLUMNS[c]}</th>' for c in columns)
     return (
         '<div class="scroll" tabindex="0" role="region" aria-label="Every edit and every layer">'
         f'<table class="heat"><caption>{html.escape(model)}: of {rows[0].n} items, how many each layer knows after '
