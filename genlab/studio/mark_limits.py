@@ -25,7 +25,7 @@ def words() -> str:
         "**Whoever holds the key can forge.** Signing and marking use one secret. If it leaks, anybody can make files "
         "that this page calls ours, and nothing in the files would tell. A key that was made on first run vouches for "
         "one installation only.",
-        "**Small pictures carry no mark.** In 28 x 28 pixels an invisible mark that survives an edit does not fit. "
+        "**Small pictures carry no mark in their pixels.** In 28 x 28 an invisible one that survives an edit does not fit. "
         "Pictures are marked as they are delivered, enlarged; the raw pixel grid carries the signed claim alone, and "
         "loses it with its metadata.",
         _noise(noise),
@@ -68,8 +68,8 @@ def _noise(noise: dict[str, Any]) -> str:
             lost = ", ".join(edit for edit, value in edits.items() if not value)
             said.append(
                 f"{own['value']:.0%} of what {model} draws ({own['low']:.0%} to {own['high']:.0%}, n = {own['n']}) are "
-                f"known by it in their own few pixels, and {np.mean(list(edits.values())):.0%} over thirty edits of the "
-                f"enlarged picture (none after {lost})"
+                f"known by it in their own few pixels, and {np.mean(list(edits.values())):.0%} over thirty edits of "
+                f"the enlarged picture (none after {lost})"
             )
     if not said:
         return ""
