@@ -25,9 +25,9 @@ def words() -> str:
         "**Whoever holds the key can forge.** Signing and marking use one secret. If it leaks, anybody can make files "
         "that this page calls ours, and nothing in the files would tell. A key that was made on first run vouches for "
         "one installation only.",
-        "**Small pictures carry no mark in their pixels.** In 28 x 28 an invisible one that survives an edit does not fit. "
-        "Pictures are marked as they are delivered, enlarged; the raw pixel grid carries the signed claim alone, and "
-        "loses it with its metadata.",
+        "**Small pictures carry no mark in their pixels.** In 28 x 28 an invisible one that survives an edit does not "
+        "fit. Pictures are marked as they are delivered, enlarged; the raw pixel grid carries the signed claim alone, "
+        "and loses it with its metadata.",
         _noise(noise),
         _false_alarms(verdict),
         "**A mark says what, never who.** It carries 32 bits that name an entry of the ledger: model, seed and "

@@ -1,4 +1,4 @@
-"""Figures of marks against what is known of them, on a tiny writer that knows nothing and a diffusion model that does."""
+"""Figures of marks against what is known of them, on a tiny writer and on a sampler that gives its noise back."""
 
 import numpy as np
 import pytest
