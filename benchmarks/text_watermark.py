@@ -7,13 +7,13 @@ and is not measured again while they stay (`--again` does); drawn texts are kept
 writes nothing.
 
 `false_alarms`: real text nobody marked, the held-out ends of the plays, Moby-Dick and the addresses. For each of 100
-keys every work is cut into windows of 512 tokens from a random place on, and 96 of the thousand or so are drawn; the
-shorter lengths are their halves, quarters and eighths, so windows under one key have no token in common. Each window
-is read on its own, contexts counted anew, by the detector as it ships; only the coins are looked up, computed once
-a key. Peers read the same windows under the first 50 keys. Intervals are Clopper and Pearson's and take windows as
-independent; `over binomial` is the variance of a key's count over the binomial's, 1 where they are, and where it
-is far above, the range over keys says more. A rate is "nominal" where its interval holds the nominal one, else
-"conservative" or "too high".
+keys every work is cut into windows of 512 tokens from a random place on, a thousand or so, and once more from another
+place; 2,000 of these are drawn, and the shorter lengths are their halves, quarters and eighths. So a token is in two
+windows of a length at most. Each window is read on its own, contexts counted anew, by the detector as it ships; only
+the coins are looked up, computed once a key. Peers read 96 windows under each of the first 50 keys, no token in two of
+them. Intervals are Clopper and Pearson's and take windows as independent; `over binomial` is the variance of a key's
+count over the binomial's, 1 where they are, and where it is far above, the range over keys says more. A rate is
+"nominal" where its interval holds the nominal one, else "conservative" or "too high".
 
 `detection`: 208 texts of 512 tokens, thirteen prompts of held-out text with sixteen seeds and one key each, the same
 for every method; the prompt is not read. Found is p at most 1e-6: ours exact, the peers' by normal approximation, so a
@@ -70,12 +70,13 @@ class Size:
 
     keys: int = 100
     peer_keys: int = 50
-    windows: int = 96  # under each key
+    windows: int = 2000  # under each key
+    peer_windows: int = 96
     batches: int = 13
     lengths: tuple[int, ...] = (64, 128, 256, 512)
 
 
-QUICK = Size(keys=3, peer_keys=2, windows=16, batches=2, lengths=(32, 64))
+QUICK = Size(keys=3, peer_keys=2, windows=16, peer_windows=16, batches=2, lengths=(32, 64))
 
 
 def exact(hits: int, n: int) -> dict:
@@ -88,14 +89,20 @@ def exact(hits: int, n: int) -> dict:
 
 
 def windows(streams: list[np.ndarray], length: int, count: int, rng: np.random.Generator) -> np.ndarray:
-    """`count` of the windows that follow each other in the streams from a random place on: (count, length)."""
-    rows = []
-    for stream in streams:
-        if len(stream) >= length:
-            at = int(rng.integers(min(length, len(stream) - length + 1)))
-            rows.append(stream[at : at + (len(stream) - at) // length * length].reshape(-1, length))
-    rows = np.concatenate(rows)
-    return rows[rng.permutation(len(rows))[:count]]
+    """`count` of the windows that follow each other in the streams from a random place on: (count, length).
+
+    Where there are too few, the streams are cut again from another place, until there are enough.
+    """
+    rows: list[np.ndarray] = []
+    if max(map(len, streams)) < length:
+        raise ValueError(f"No text is long enough for a window of {length} tokens.")
+    while sum(map(len, rows)) < count:
+        for stream in streams:
+            if len(stream) >= length:
+                at = int(rng.integers(min(length, len(stream) - length + 1)))
+                rows.append(stream[at : at + (len(stream) - at) // length * length].reshape(-1, length))
+    cut = np.concatenate(rows)
+    return cut[rng.permutation(len(cut))[:count]]
 
 
 @functools.cache
@@ -108,9 +115,9 @@ def false_alarms(name: str, model, size: Size) -> dict:
     """Shares of small p-values on unmarked text, by length and nominal rate."""
     streams = held_out(model)
     counts = {length: [] for length in size.lengths}
-    keys = size.keys if name == "ours" else size.peer_keys
+    keys, many = (size.keys, size.windows) if name == "ours" else (size.peer_keys, size.peer_windows)
     for number in range(keys):
-        rows = windows(streams, max(size.lengths), size.windows, np.random.default_rng([7, number]))
+        rows = windows(streams, max(size.lengths), many, np.random.default_rng([7, number]))
         reader = READERS[name](number, model.vocabulary)
         if name == "ours":
             reader.mark = Recalled(reader.mark, rows)

@@ -68,7 +68,16 @@ def test_an_interval_is_where_the_binomial_leaves_a_fortieth_on_each_side(bench)
 
 def test_windows_follow_each_other_and_share_no_token(bench):
     streams = [np.arange(100), np.arange(1000, 1003), np.arange(2000, 2016)]
-    rows = bench[0].windows(streams, 16, 99, np.random.default_rng(0))
-    assert len(rows) == (5 + 1) or len(rows) == (6 + 1)
+    rows = bench[0].windows(streams, 16, 6, np.random.default_rng(0))
+    assert rows.shape == (6, 16)
     assert len(np.unique(rows)) == rows.size
     assert (np.diff(rows, axis=1) == 1).all()
+
+
+def test_streams_are_cut_again_elsewhere_where_windows_are_too_few(bench):
+    rows = bench[0].windows([np.arange(100)], 16, 11, np.random.default_rng(0))
+    assert rows.shape == (11, 16)
+    assert np.bincount(rows.ravel()).max() == 2
+    assert len(np.unique(rows[:, 0])) == 11
+    with pytest.raises(ValueError, match="long enough"):
+        bench[0].windows([np.arange(15)], 16, 1, np.random.default_rng(0))
