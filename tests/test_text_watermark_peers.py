@@ -75,9 +75,9 @@ def test_windows_follow_each_other_and_share_no_token(bench):
 
 
 def test_streams_are_cut_again_elsewhere_where_windows_are_too_few(bench):
-    rows = bench[0].windows([np.arange(100)], 16, 11, np.random.default_rng(0))
-    assert rows.shape == (11, 16)
+    rows = bench[0].windows([np.arange(100)], 16, 10, np.random.default_rng(0))
+    assert rows.shape == (10, 16)
     assert np.bincount(rows.ravel()).max() == 2
-    assert len(np.unique(rows[:, 0])) == 11
+    assert len(np.unique(rows[:, 0])) == 10
     with pytest.raises(ValueError, match="long enough"):
         bench[0].windows([np.arange(15)], 16, 1, np.random.default_rng(0))
