@@ -10,6 +10,7 @@ from genlab.data import Corpus
 from genlab.fit import Batches, fit
 from genlab.models import build
 from genlab.models.bert import FIRST, HIDDEN, LAST, SPECIAL
+from genlab.models.contract import Batch
 
 VERSE = "the owl sat on the tree. the cat sat on the mat. the king sat on the throne. "
 SMALL = {"vocabulary": 120, "width": 32, "layers": 2, "heads": 2, "context": 16, "dropout": 0.0}
@@ -95,3 +96,14 @@ def test_what_cannot_be_is_said(trained):
         trained.pseudo_code_lengths([])
     with pytest.raises(ValueError, match="multiple of 3 heads"):
         build("bert", SMALL | {"heads": 3})
+
+
+def test_a_young_run_learns_every_place_and_not_the_first_ones_alone():
+    """Its short pieces stand anywhere in the context, or places beyond the tenth would be met when half is over."""
+    torch.manual_seed(0)
+    model = build("bert", {"vocabulary": 60, "width": 16, "layers": 1, "heads": 2, "context": 40, "dropout": 0})
+    items = torch.randint(5, 60, (64, 40))
+    items[:, 0], items[:, -1] = FIRST, LAST
+    model.loss(Batch(items, torch.zeros(64)), 0.1)[0].backward()
+    places = model.network.bert.embeddings.position_embeddings.weight.grad.abs().sum(1)
+    assert bool((places > 0).all())
