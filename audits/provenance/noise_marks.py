@@ -30,8 +30,8 @@ def detector(keys: Sequence[Key], maker: str, recovered: Callable[[np.ndarray], 
 
     Args:
         maker: the model's name.
-        recovered: pixels -> the noise that the model would have made them from, (n, size), a row a picture that they
-            may hold; None where they are nothing that it could have made.
+        recovered: pixels -> the noise that the model would have made them from, (n, size), a row a reading: what they
+            may show as they are, mirrored, or side by side; None where they are nothing that it could have made.
     """
     secrets = [key.secret for key in keys]
 
@@ -49,5 +49,5 @@ def _words(found: noise.Shade, rows: int, maker: str) -> str:
     tried = f"{found.tried:,} sets of signs were tried, and the figure pays for all of them."
     if not found.nonces:
         return f"The noise that {maker} would have made it from has no signs of a key here: {tried}"
-    some = "" if rows == 1 else f"{len(found.nonces)} of {rows} parts: "
-    return f"{some}{maker} made it from noise with signs of a key here. {tried}"
+    some = "" if rows == 1 else f", in {len(found.nonces)} of {rows} readings"
+    return f"{maker} made it from noise with signs of a key here{some}. {tried}"

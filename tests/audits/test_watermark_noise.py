@@ -96,7 +96,7 @@ def test_the_layer_says_what_was_found():
     found = noise_marks.detector([key], "painter", lambda given: rows)(pixels)
     assert found.p_value < 1e-30
     assert found.payload is None
-    assert found.detail.startswith("2 of 3 parts: painter made it from noise with signs of a key here.")
+    assert found.detail.startswith("painter made it from noise with signs of a key here, in 2 of 3 readings.")
     alone = noise_marks.detector([key], "painter", lambda given: rows[:1])(pixels)
     assert alone.p_value > 1e-3
     assert "has no signs of a key here" in alone.detail
