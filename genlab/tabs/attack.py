@@ -189,7 +189,8 @@ def _told(made: Attacked, edit: Edit) -> str:
     return (
         f'<p class="sentence" data-made="{"partly" if made.known else "no"}">{html.escape(made.sentence)}</p>'
         f'<p class="note">Done to it: {html.escape(edit.words)}.</p>'
-        '<div class="evidence" tabindex="0" role="region" aria-label="What lives and what dies"><table><thead><tr>'
+        '<div class="evidence layers" tabindex="0" role="region" aria-label="What lives and what dies">'
+        "<table><thead><tr>"
         '<th scope="col">Layer</th><th scope="col">After this</th><th scope="col">Detail</th></tr></thead>'
         f"<tbody>{rows}</tbody></table></div>"
     )

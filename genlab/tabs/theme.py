@@ -327,6 +327,9 @@ h2.part { font-size: 1.08rem; font-weight: 650; margin: 10px 0 0; }
   .stays { position: sticky; top: 10px; align-self: flex-start; }
 }
 @media (max-width: 768px) {
+  .evidence.layers tr { display: flex; flex-wrap: wrap; }
+  .evidence.layers :is(th, td) { border-bottom: 0 !important; padding: 4px 12px 2px 0 !important; }
+  .evidence.layers tbody :is(th, td):last-child { flex-basis: 100%; padding-bottom: 8px !important; }
   .explore > .column { display: contents; }
   .explore > .column > * { order: 2; }
   .explore > .stays > * { order: 3; }

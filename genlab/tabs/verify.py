@@ -161,7 +161,8 @@ def _told(found: Verified) -> str:
     )
     return (
         f'<p class="sentence" data-made="{MARKS[found.verdict]}">{html.escape(found.sentence)}</p>{_facts(found)}'
-        f'<div class="evidence" tabindex="0" role="region" aria-label="Evidence, layer by layer"><table><thead><tr>'
+        f'<div class="evidence layers" tabindex="0" role="region" aria-label="Evidence, layer by layer">'
+        "<table><thead><tr>"
         f'<th scope="col">Layer</th><th scope="col">State</th><th scope="col">p-value</th><th scope="col">Detail</th>'
         f"</tr></thead><tbody>{rows}</tbody></table></div>"
     )
