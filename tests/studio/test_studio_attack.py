@@ -104,6 +104,8 @@ def test_pixels_carry_the_mark_of_their_claim_and_small_ones_none():
 
 def test_figures_on_the_page_come_from_the_results(monkeypatch, tmp_path):
     text = mark_limits.words()
+    assert "Signs in the noise" in text
+    assert "Of texts of 256 tokens" in text
     assert "one in a million" in text
     assert "% of edits" in text
     monkeypatch.setattr(mark_limits, "RESULTS", tmp_path)
