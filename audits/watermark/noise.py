@@ -3,7 +3,8 @@
 Noise is symmetric, so its signs may be chosen without changing its law: g is replaced by |g| s with secret signs s,
 each +1 or -1 with probability 1/2, and what comes out is standard normal again (the one-bit case of Yang et al. 2024,
 "Gaussian Shading", section 4.2). A picture so made is a draw of the model like any other; nobody without the key can
-tell it from one, as long as every picture has signs of its own. There are `NONCES` sets of signs under a key.
+tell it from one, nor many from as many others while every picture has signs of its own. There are `NONCES` sets of
+signs under a key, so among some hundred pictures two share theirs: whoever could go back to their noise might see it.
 
 To read it, a picture is walked back to its noise x by the model that made it. Under a key that had no part in it the
 signs are independent of x, so by Hoeffding's inequality P(s.x / |x| >= t) <= exp(-t^2 / 2) whatever x is. All sets of
