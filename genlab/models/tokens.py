@@ -7,6 +7,7 @@ Birch 2016; on bytes, Radford et al. 2019), so that any text can be written; "pi
 
 import functools
 import json
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_toke
 END, PAD, ANY = "<end>", "<pad>", "<any>"
 MASK, UNKNOWN = "[MASK]", "[UNK]"
 KINDS = ("characters", "bytes", "pieces")
+LETTERS = 200  # that pieces are made of; words with others are unknown
 
 
 def learn(kind: str, texts: Sequence[str], *, vocabulary: int, special: Sequence[str]) -> str:
@@ -46,14 +48,35 @@ def learn(kind: str, texts: Sequence[str], *, vocabulary: int, special: Sequence
         tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
         tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
         tokenizer.decoder = decoders.WordPiece()
-        trainer = trainers.WordPieceTrainer(
-            vocab_size=vocabulary, special_tokens=list(special), limit_alphabet=200, show_progress=False
+        letters = _commonest(tokenizer, texts)
+        trainer = trainers.WordPieceTrainer(  # letters in order: the library takes them as they come, never twice alike
+            vocab_size=vocabulary,
+            special_tokens=[*special, *letters, *(f"##{letter}" for letter in letters)],
+            limit_alphabet=LETTERS,
+            show_progress=False,
         )
         tokenizer.train_from_iterator(_lines(texts), trainer)
+        pieces = models.WordPiece(tokenizer.get_vocab(with_added_tokens=False), unk_token=UNKNOWN)
+        tokenizer = _with(pieces, tokenizer)  # which forgets that letters were special
     else:
         raise ValueError(f"Tokenizers are {', '.join(KINDS)}; {kind!r} was given.")
     tokenizer.add_special_tokens(list(special))
     return tokenizer.to_str()
+
+
+def _commonest(tokenizer: Tokenizer, texts: Sequence[str]) -> list[str]:
+    """At most `LETTERS` letters of the texts, the commonest, in alphabetical order."""
+    counts = Counter(letter for line in _lines(texts) for letter in tokenizer.normalizer.normalize_str(line))
+    ranked = sorted((letter for letter in counts if not letter.isspace()), key=lambda letter: (-counts[letter], letter))
+    return sorted(ranked[:LETTERS])
+
+
+def _with(model, tokenizer: Tokenizer) -> Tokenizer:
+    """A tokenizer with this model and the other's parts."""
+    made = Tokenizer(model)
+    made.normalizer, made.pre_tokenizer = tokenizer.normalizer, tokenizer.pre_tokenizer
+    made.decoder = tokenizer.decoder
+    return made
 
 
 def _lines(texts: Iterable[str]) -> Iterable[str]:

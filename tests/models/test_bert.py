@@ -1,5 +1,7 @@
 """BERT: what it guesses from both sides, its pseudo-log-likelihood by hand, and transformers' layout."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -11,6 +13,7 @@ from genlab.fit import Batches, fit
 from genlab.models import build
 from genlab.models.bert import FIRST, HIDDEN, LAST, SPECIAL
 from genlab.models.contract import Batch
+from genlab.models.tokens import learn, opened
 
 VERSE = "the owl sat on the tree. the cat sat on the mat. the king sat on the throne. "
 SMALL = {"vocabulary": 120, "width": 32, "layers": 2, "heads": 2, "context": 16, "dropout": 0.0}
@@ -33,7 +36,7 @@ def trained():
     with torch.random.fork_rng():
         torch.manual_seed(0)
         model = made()
-        for _ in fit(model, Batches(model.items_of(corpus()), batch=32), steps=600, lr=2e-3, ema=0.0):
+        for _ in fit(model, Batches(model.items_of(corpus()), batch=32), steps=1000, lr=2e-3, ema=0.0):
             pass
     return model.requires_grad_(False)
 
@@ -96,6 +99,18 @@ def test_what_cannot_be_is_said(trained):
         trained.pseudo_code_lengths([])
     with pytest.raises(ValueError, match="multiple of 3 heads"):
         build("bert", SMALL | {"heads": 3})
+
+
+def test_the_tokenizer_of_a_corpus_is_always_the_same():
+    texts = ["Call me Ishmael. Some years ago, never mind how long precisely: 3 or 4, at 40° of latitude\n" * 3]
+    one, *others = (learn("pieces", texts, vocabulary=120, special=SPECIAL) for _ in range(4))
+    assert others == [one] * 3
+    described = json.loads(one)
+    assert [token["content"] for token in described["added_tokens"]] == list(SPECIAL)
+    words = opened(one).encode("years ago at 4°", add_special_tokens=False).tokens
+    assert words[0] in ("years", "year", "yea", "ye", "y")
+    assert words[-1] == "##°"
+    assert opened(one).encode("ж", add_special_tokens=False).tokens == ["[UNK]"]
 
 
 def test_a_young_run_learns_every_place_and_not_the_first_ones_alone():
