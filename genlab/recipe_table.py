@@ -219,7 +219,7 @@ RECIPES: dict[str, Recipe] = {
         "ae", "fashion", {"latent": 64, "network": "convolutional", "width": 24}, steps=30000, batch=32, lr=2e-3
     ),
     "ae-fashion-convolutional-16": Recipe(
-        "ae", "fashion", {"latent": 16, "network": "convolutional", "width": 16}, steps=30000, batch=32, lr=2e-3
+        "ae", "fashion", {"latent": 16, "network": "convolutional", "width": 24}, steps=30000, batch=32, lr=2e-3
     ),
     "ae-fashion-neighbours": Recipe(
         "ae",
