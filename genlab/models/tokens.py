@@ -48,10 +48,9 @@ def learn(kind: str, texts: Sequence[str], *, vocabulary: int, special: Sequence
         tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
         tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
         tokenizer.decoder = decoders.WordPiece()
-        letters = _commonest(tokenizer, texts)
         trainer = trainers.WordPieceTrainer(  # letters in order: the library takes them as they come, never twice alike
             vocab_size=vocabulary,
-            special_tokens=[*special, *letters, *(f"##{letter}" for letter in letters)],
+            special_tokens=[*special, *_letters(tokenizer, texts)],
             limit_alphabet=LETTERS,
             show_progress=False,
         )
@@ -64,11 +63,19 @@ def learn(kind: str, texts: Sequence[str], *, vocabulary: int, special: Sequence
     return tokenizer.to_str()
 
 
-def _commonest(tokenizer: Tokenizer, texts: Sequence[str]) -> list[str]:
-    """At most `LETTERS` letters of the texts, the commonest, in alphabetical order."""
-    counts = Counter(letter for line in _lines(texts) for letter in tokenizer.normalizer.normalize_str(line))
-    ranked = sorted((letter for letter in counts if not letter.isspace()), key=lambda letter: (-counts[letter], letter))
-    return sorted(ranked[:LETTERS])
+def _letters(tokenizer: Tokenizer, texts: Sequence[str]) -> list[str]:
+    """The `LETTERS` commonest letters of the texts in alphabetical order, then those of them that go on a word."""
+    words = Counter(
+        word
+        for line in _lines(texts)
+        for word, _ in tokenizer.pre_tokenizer.pre_tokenize_str(tokenizer.normalizer.normalize_str(line))
+    )
+    counts: Counter[str] = Counter()
+    for word, times in words.items():
+        counts.update(dict.fromkeys(word, times))
+    kept = sorted(sorted(counts, key=lambda letter: (-counts[letter], letter))[:LETTERS])
+    inside = {letter for word in words for letter in word[1:]}
+    return [*kept, *(f"##{letter}" for letter in kept if letter in inside)]
 
 
 def _with(model, tokenizer: Tokenizer) -> Tokenizer:
