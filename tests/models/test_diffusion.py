@@ -212,3 +212,13 @@ def _arguments(variant: str) -> dict:
     from variants import VARIANTS
 
     return VARIANTS[variant][1]
+
+
+@pytest.mark.parametrize("variant", ["diffusion", "diffusion flow", "diffusion colour"])
+def test_each_picture_is_gone_back_from_by_itself(variant):
+    model = make(variant)
+    images = torch.rand(3, *model.shape)
+    found = model.retrace(images, steps=3)
+    assert found.shape == (3, math.prod(model.shape))
+    assert found.abs().max() <= 1
+    assert torch.allclose(found[1:2], model.retrace(images[1:2], steps=3), atol=1e-4)
