@@ -4,9 +4,15 @@
 network for every value and uses one answer of 784; the model looks at one place. Both run in the same whole-number
 arithmetic, and must draw the same pixels. At batch 64 the naive loop is timed on `SOME` places spread over the picture,
 since it would take an hour, and its time is scaled up; at batch 1 it draws the whole picture.
+
+`python benchmarks/pixels.py --likelihood FOLDER` measures instead bits a dimension on the test items: PixelRNN beside a
+PixelCNN of as many parameters on digits, and what a wider PixelCNN reaches on clothes. FOLDER holds the trained trials
+(`python -m genlab train NAME --work FOLDER`); models of the shelf are taken from there.
 """
 
+import argparse
 import json
+import math
 import os
 import sys
 import time
@@ -24,6 +30,7 @@ from genlab.seeds import Seeds
 
 RESULTS = Path(__file__).resolve().parent / "results" / "pixels.json"
 MODEL, SEED, SOME = "pixelcnn-fashion", 7, 16
+MEASURED = ("pixelrnn-digits", "pixelcnn-digits", "pixelcnn-fashion", "pixelcnn-fashion-wide")
 
 
 @torch.no_grad()
@@ -50,10 +57,44 @@ def kept(model: PixelCNN, count: int) -> tuple[torch.Tensor, torch.Tensor, float
     return flat, Seeds.count_from(SEED, count).rand(model.count).double(), spent
 
 
+def likelihoods(folder: Path) -> dict:
+    """Bits a dimension of the test items by model, with a normal interval at 95 %."""
+    from genlab.data import load
+    from genlab.studio import shelf
+
+    found, device = {}, "cuda" if torch.cuda.is_available() else "cpu"
+    for name in MEASURED:
+        place = folder / name if (folder / name / "config.json").exists() else shelf.folder() / name
+        if not (place / "config.json").exists():
+            continue
+        model, config = checkpoint.load(place).to(device), checkpoint.read(place)
+        items = torch.from_numpy(load(config["recipe"]["data"], "test").items)
+        nats = torch.cat([model.log_prob(part.to(device).float() / 255).cpu() for part in items.split(100)])
+        bits = -nats.double() / (model.count * math.log(2))
+        half = 1.96 * float(bits.std()) / len(bits) ** 0.5
+        found[name] = {
+            "bits per dimension": round(float(bits.mean()), 4), "low": round(float(bits.mean()) - half, 4),
+            "high": round(float(bits.mean()) + half, 4), "n": len(bits), "parameters": config["parameters"],
+            "steps": config["recipe"]["steps"], "trained on": config["trained_on"]["device"],
+            "training seconds": config["trained_on"]["seconds"],
+        }  # fmt: skip
+        print(name, found[name], flush=True)
+    return found
+
+
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--likelihood", type=Path, metavar="FOLDER", help="measure likelihoods instead of speed")
+    asked = parser.parse_args()
+    if asked.likelihood:
+        kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+        RESULTS.write_text(json.dumps(kept | {"likelihood": likelihoods(asked.likelihood)}, indent=1) + "\n")
+        return
     torch.set_num_threads(1)
     model = checkpoint.load(checkpoint.SHELF / MODEL)
+    before = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     told = {"command": "python benchmarks/pixels.py", "machine": machine(), "model": MODEL, "threads": 1}
+    told |= {key: before[key] for key in ("likelihood",) if key in before}
     for count in (1, 64):
         values, chances, ours = kept(model, count)
         assert torch.equal(in_order(model.complete(

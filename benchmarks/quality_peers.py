@@ -10,6 +10,9 @@ Everybody gets the same float64 arrays and one thread: prdc asks for eight, jobl
 Seconds are CPU seconds of the process, since machines are shared; wall-clock seconds stand beside them. Features: a
 random network of two rectified layers on items of Fashion-MNIST (test items as real, mixed-up pairs of training items
 as generated), 10,000 x 2,048; and the 64 features of the project's own judge.
+
+With `--device cuda` ours are torch tensors on that device, the way there counted, peers have every core of the
+machine's CPU, seconds are those of the clock after a first turn, and quality_peers_cuda.json is written.
 """
 
 import argparse
@@ -24,7 +27,8 @@ from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")
+if "cuda" not in sys.argv:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np
@@ -109,7 +113,8 @@ def peer_neighbours(real, fake) -> dict:
     from joblib import parallel_backend
     from prdc import compute_prdc
 
-    with parallel_backend("sequential"), contextlib.redirect_stdout(None):
+    alone = parallel_backend("sequential") if torch.get_num_threads() == 1 else contextlib.nullcontext()
+    with alone, contextlib.redirect_stdout(None):
         return {name: float(value) for name, value in compute_prdc(real, fake, K).items()}
 
 
@@ -155,7 +160,31 @@ def compared(ours: Callable, peer: Callable, real: np.ndarray, fake: np.ndarray)
     }  # fmt: skip
 
 
-def steps() -> dict[str, Callable[[], dict]]:
+def compared_there(ours: Callable, peer: Callable, real: np.ndarray, fake: np.ndarray) -> dict:
+    """The same with ours on the CUDA device, by the clock, the middle of three turns after a first one."""
+
+    def moved(a, b) -> dict:
+        found = ours(*(torch.from_numpy(x).cuda() for x in (a, b)))
+        torch.cuda.synchronize()
+        return found
+
+    told, walls = {}, {}
+    for who, function in (("ours", moved), ("peer", peer)):
+        taken = []
+        for _ in range(4):
+            began = time.perf_counter()
+            told[who] = function(real, fake)
+            taken.append(time.perf_counter() - began)
+        walls[who] = float(np.median(taken[1:]))
+    apart = max(abs(value - told["ours"][name]) / max(abs(value), 1e-12) for name, value in told["peer"].items())
+    return {
+        **told, "relative difference": float(apart), "items": len(real), "width": real.shape[1],
+        "wall seconds": {who: round(s, 4) for who, s in walls.items()},
+        "times as fast": round(walls["peer"] / walls["ours"], 2),
+    }  # fmt: skip
+
+
+def steps(measure: Callable = compared) -> dict[str, Callable[[], dict]]:
     """Every comparison by name, features made when it is asked for."""
     made: dict[str, tuple] = {}
 
@@ -175,7 +204,7 @@ def steps() -> dict[str, Callable[[], dict]]:
     found = {}
     for features in ("random, 2048", "random, 256", "judge, 64"):
         for figure, (ours, peer) in FIGURES.items():
-            found[f"{figure}: {features}"] = lambda o=ours, p=peer, f=features: compared(o, p, *sets(f))
+            found[f"{figure}: {features}"] = lambda o=ours, p=peer, f=features: measure(o, p, *sets(f))
     found["class score, torch-fidelity: logits"] = lambda: compared(our_score, peer_score, *sets("logits"))
     return found
 
@@ -184,21 +213,30 @@ def main() -> None:
     """Run the comparisons that are not yet there and print all of them."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--again", nargs="*", default=[], metavar="WORDS", help="measure those with these words again")
-    parser.add_argument("--out", type=Path, default=RESULTS)
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
-    torch.set_num_threads(1)
+    there = arguments.device == "cuda"
+    arguments.out = arguments.out or (RESULTS.with_stem("quality_peers_cuda") if there else RESULTS)
+    if not there:
+        torch.set_num_threads(1)
     for name in ("metric_fid", "metric_kid", "metric_prc", "metric_isc"):
         fidelity(name)  # imported before anything is timed
     importlib.import_module("prdc")
     kept = json.loads(arguments.out.read_text()) if arguments.out.exists() else {}
     kept |= {"command": "python benchmarks/quality_peers.py", "machine": machine(), "threads": torch.get_num_threads()}
+    if there:
+        kept |= {"command": kept["command"] + " --device cuda", "device": torch.cuda.get_device_name()}
     found = kept.setdefault("figures", {})
-    for name, step in steps().items():
+    every = steps(compared_there if there else compared)
+    for name, step in every.items():
+        if there and ("2048" not in name or "kernel" in name):
+            continue  # what has no way on a device, or is over in no time
         if name not in found or any(words in name for words in arguments.again):
             found[name] = step()
             arguments.out.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n")
         told = found[name]
-        print(f"{name}: apart {told['relative difference']:.1e}, {told['CPU seconds']} CPU s, "
+        print(f"{name}: apart {told['relative difference']:.1e}, {told.get('CPU seconds', told['wall seconds'])} s, "
               f"{told['times as fast']} times as fast", flush=True)  # fmt: skip
 
 

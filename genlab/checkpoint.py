@@ -20,7 +20,7 @@ SHELF = Path(__file__).resolve().parent.parent / "model_cards"
 RECORD = "genlab"  # key of our record in a config.json that another library owns
 WEIGHTS = "model.safetensors"
 LARGEST = 64 * 2**20  # bytes of weights that will be read
-PACKED, PACKED_ABOVE = ".xz", 2**20  # how weights over so many bytes are kept where no other library reads them
+PACKED, PACKED_ABOVE = ".xz", 2**17  # how weights over so many bytes are kept where no other library reads them
 PACKER = ({"id": lzma.FILTER_LZMA2, "preset": 6, "lc": 1, "lp": 1, "pb": 1, "nice_len": 273},)
 SMALL = 4096  # buffers of up to this many numbers keep float32
 
@@ -159,7 +159,7 @@ def write(path: Path, raw: bytes) -> None:
 
 
 def write_weights(path: Path, raw: bytes, *, packed: bool) -> None:
-    """A safetensors file, or beside its place `<name>.xz` where `packed` and over a MiB: a third less, the same bits.
+    """A safetensors file, or beside its place `<name>.xz` where `packed` and over 128 KiB: a third less, the same bits.
 
     Of a bf16 number one byte is nearly noise and the other repeats, so the packer is told to keep them apart. `xz -d`
     unpacks.

@@ -104,3 +104,44 @@ def deterministic(device: Any) -> None:
         torch.backends.cudnn.deterministic = True
         torch.backends.cuda.matmul.allow_tf32 = False
         torch.backends.cudnn.allow_tf32 = False
+
+
+class Recorded:
+    """A function of a few tensors, recorded as a CUDA graph at its fourth call and played from then on.
+
+    What it is given must keep its shapes, and it must ask the device nothing. Random numbers follow the seed that is
+    set before each call, as without recording.
+
+    Args:
+        function: takes a tuple of tensors, and further arguments that the recording keeps as they are then.
+        copied: whether results are copied out; else they stand until the next call. Several threads may call it then.
+    """
+
+    EAGER = 3  # calls before: libraries choose their kernels, optimisers make their state
+
+    def __init__(self, function: Callable, *, copied: bool = False):
+        self.function, self.copied, self.calls, self.graph = function, copied, 0, None
+        self.lock = threading.Lock()
+
+    def __call__(self, given: tuple, *rest):
+        import torch
+
+        with self.lock:
+            self.calls += 1
+            if self.calls <= self.EAGER:  # on a stream of its own, as the recording will be
+                beside, main = torch.cuda.Stream(), torch.cuda.current_stream()
+                beside.wait_stream(main)
+                with torch.cuda.stream(beside):
+                    result = self.function(given, *rest)
+                main.wait_stream(beside)
+                return result
+            if self.graph is None:
+                self.given = type(given)._make(x.clone() for x in given) if hasattr(given, "_make") else tuple(
+                    x.clone() for x in given)  # fmt: skip
+                self.graph = torch.cuda.CUDAGraph()
+                with torch.cuda.graph(self.graph, capture_error_mode="thread_local"):
+                    self.result = self.function(self.given, *rest)
+            for kept, new in zip(self.given, given, strict=True):
+                kept.copy_(new)
+            self.graph.replay()
+            return self.result.clone() if self.copied else self.result

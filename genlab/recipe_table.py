@@ -135,7 +135,7 @@ RECIPES: dict[str, Recipe] = {
     "dcgan-fashion": Recipe(
         "gan",
         "fashion",
-        {"width": 15, "depth": 0, "loss": "non-saturating", "spectral": False, "critic_rate": 1.0},
+        {"width": 10, "depth": 0, "loss": "non-saturating", "spectral": False, "critic_rate": 1.0},
         steps=8000,
         batch=64,
         lr=4e-4,
@@ -172,7 +172,7 @@ RECIPES: dict[str, Recipe] = {
             "r1": 1.0,
             "critic_rate": 1.0,
         },
-        steps=2000,
+        steps=5000,
         batch=32,
         lr=1e-3,
         ema=0.995,
@@ -211,12 +211,12 @@ RECIPES: dict[str, Recipe] = {
             "noise": ["gaussian", "gaussian", "gaussian", "salt-and-pepper", "masking"],
             "amount": [0.02, 0.6],
         },
-        steps=30000,
-        batch=32,
+        steps=50000,
+        batch=128,
         lr=2e-3,
     ),
     "ae-fashion-convolutional": Recipe(
-        "ae", "fashion", {"latent": 64, "network": "convolutional", "width": 24}, steps=30000, batch=32, lr=2e-3
+        "ae", "fashion", {"latent": 64, "network": "convolutional", "width": 32}, steps=50000, batch=128, lr=2e-3
     ),
     "ae-fashion-convolutional-16": Recipe(
         "ae", "fashion", {"latent": 16, "network": "convolutional", "width": 24}, steps=30000, batch=32, lr=2e-3
@@ -230,19 +230,28 @@ RECIPES: dict[str, Recipe] = {
         lr=3e-3,
     ),
     "pixelcnn-fashion": Recipe(
-        "pixelcnn", "fashion", {"classes": 10, "width": 224, "depth": 3}, steps=30000, batch=64, lr=2e-3, ema=0.9995
+        "pixelcnn", "fashion", {"classes": 10, "width": 224, "depth": 3}, steps=50000, batch=512, lr=2e-3, ema=0.9995
     ),
     "pixelrnn-digits": Recipe(
-        "pixelrnn", "mnist", {"classes": 10, "width": 48, "layers": 2}, steps=12000, batch=32, lr=2e-3, ema=0.999
+        "pixelrnn", "mnist", {"classes": 10, "width": 48, "layers": 2}, steps=7000, batch=128, lr=2e-3, ema=0.999
     ),
     "ddpm-fashion": Recipe(
         "diffusion",
         "fashion",
-        {"classes": 10, "guidance": 1.5},  # chosen by benchmarks/diffusion.py
-        steps=6500,
-        batch=64,
+        {"classes": 10, "guidance": 1.1},  # chosen by benchmarks/diffusion.py
+        steps=40000,
+        batch=256,
         lr=1.5e-3,
-        ema=0.998,
+        ema=0.9995,
+    ),
+    "flow-portraits": Recipe(
+        "diffusion",
+        "portraits-balanced",
+        {"shape": [3, 64, 64], "process": "flow", "widths": [32, 40, 56]},
+        steps=28000,
+        batch=128,
+        lr=1.5e-3,
+        ema=0.9995,
     ),
     "gpt-names": Recipe(
         "gpt",
@@ -266,8 +275,8 @@ RECIPES: dict[str, Recipe] = {
         "bert",
         "stories",
         {"vocabulary": 3072, "width": 128, "layers": 4, "heads": 4, "context": 64},
-        steps=10_000,
-        batch=40,
+        steps=15_000,
+        batch=128,
         lr=1.2e-3,
         ema=0.998,
     ),

@@ -51,7 +51,7 @@ TRIALS: dict[str, Recipe] = {
             "spectral": False,
             "critic_rate": 1.0,
         },
-        steps=4500,
+        steps=21500,
         batch=32,
         lr=4e-4,
         ema=0.995,
@@ -72,6 +72,15 @@ TRIALS: dict[str, Recipe] = {
         lr=2e-3,
         prior=Stage(steps=12000, batch=512, lr=1e-3),
     ),
+    "flow-stacked-digits": Recipe(
+        "diffusion",
+        "stacked-digits",
+        {"shape": [3, 28, 28], "process": "flow", "widths": [48, 64]},
+        steps=18000,
+        batch=256,
+        lr=1.5e-3,
+        ema=0.9995,
+    ),
     "dcgan-stacked-digits": Recipe(
         "gan",
         "stacked-digits",
@@ -85,6 +94,12 @@ TRIALS: dict[str, Recipe] = {
         steps=3000,
         batch=64,
         lr=4e-4,
+    ),
+    "pixelcnn-digits": Recipe(  # of as many parameters as pixelrnn-digits
+        "pixelcnn", "mnist", {"classes": 10, "width": 64, "depth": 2}, steps=30000, batch=64, lr=2e-3, ema=0.999
+    ),
+    "pixelcnn-fashion-wide": Recipe(  # what 4.5 times the parameters gain
+        "pixelcnn", "fashion", {"classes": 10, "width": 448, "depth": 5}, steps=40000, batch=512, lr=1e-3, ema=0.9995
     ),
     "judge-digits": Recipe("judge", "mnist", {"width": 16}, steps=1800, batch=128, lr=3e-3, ema=0.995),
     "gan-stacked-digits": Recipe(

@@ -15,6 +15,7 @@ from scipy.linalg.blas import dsyrk
 from scipy.linalg.lapack import dpotrf, dsygst
 from scipy.special import stdtrit
 
+from audits.quality import tensors
 from audits.quality.features import FeatureError, as_features, same_width
 from audits.report import Finding, against_floor, figure
 
@@ -25,9 +26,14 @@ EXACT = 1e-9  # relative error that rounding may leave in the trace before the s
 def frechet_distance(a, b) -> float:
     """The squared Fréchet distance (what "FID" reports) between features `a` (n, w) and `b` (m, w).
 
-    Computed in float64 with unbiased covariances. Raises FeatureError on fewer than two rows, different
-    widths, NaN or infinity. The plug-in value is biased upwards by about 1/n + 1/m: compare sets of one size.
+    Computed in float64 with unbiased covariances, on the CUDA device where both lie there as torch tensors. Raises
+    FeatureError on fewer than two rows, different widths, NaN or infinity. The plug-in value is biased upwards by about
+    1/n + 1/m: compare sets of one size.
     """
+    if tensors.on_device(a, b):
+        a, b = tensors.as_tensor(a, "first"), tensors.as_tensor(b, "second")
+        same_width(a, b)
+        return tensors.frechet_distance(a, b)
     a, b = as_features(a, "first"), as_features(b, "second")
     same_width(a, b)
     return gaussian_frechet(a.mean(0), _covariance(a), b.mean(0), _covariance(b))

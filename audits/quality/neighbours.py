@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from scipy.special import ndtri
 
+from audits.quality import tensors
 from audits.quality.features import FeatureError, as_features, same_width
 from audits.report import Finding, against_floor, figure
 
@@ -38,13 +39,17 @@ class Neighbours:
 def prdc(real, fake, *, k: int = 5) -> Neighbours:
     """Precision, recall, density and coverage of `fake` (m, w) against `real` (n, w), with k neighbours.
 
-    Distances are Euclidean, exact and taken in chunks: memory stays near 100 MB beside the features.
-    Raises FeatureError on NaN, different widths or sets with no k-th neighbour.
+    Distances are Euclidean, exact and taken in chunks: memory stays near 100 MB beside the features. Torch tensors on a
+    CUDA device are measured there. Raises FeatureError on NaN, different widths or sets with no k-th neighbour.
     """
-    real, fake = as_features(real, "real"), as_features(fake, "generated")
+    there = tensors.on_device(real, fake)
+    checked = tensors.as_tensor if there else as_features
+    real, fake = checked(real, "real"), checked(fake, "generated")
     same_width(real, fake)
     if not 1 <= k < min(len(real), len(fake)):
         raise FeatureError(f"k is {k}; it must be from 1 to {min(len(real), len(fake)) - 1} for these sets.")
+    if there:
+        return Neighbours(**tensors.prdc(real, fake, k=k))
     centre = real.mean(0)  # distances do not change, and small coordinates lose fewer digits
     real, fake = real - centre, fake - centre
     real_radius, fake_radius = _radii(real, k), _radii(fake, k)

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from genlab.data import DataError
@@ -26,9 +26,11 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def unpack(folder: Path) -> None:
-    """Replace every gzip file of a folder by its content."""
+def unpack(folder: Path, kept: Collection[str] = ()) -> None:
+    """Replace every gzip file of a folder by its content, but those of the names `kept`."""
     for packed in folder.glob("*.gz"):
+        if packed.name in kept:
+            continue
         with gzip.open(packed) as source, packed.with_suffix("").open("wb") as target:
             shutil.copyfileobj(source, target)
         packed.unlink()
@@ -65,7 +67,7 @@ def obtain(name: str, hashes: dict[str, str], *, places: list[Path], sources: li
         with tempfile.TemporaryDirectory(dir=target.parent) as work:
             try:
                 source(Path(work))
-                unpack(Path(work))
+                unpack(Path(work), hashes)
                 check(Path(work), hashes)
             except Exception as error:  # each source fails in its own way; the next one is tried
                 failures.append(str(error).strip().split("\n")[0] or type(error).__name__)

@@ -112,7 +112,7 @@ class AE(nn.Module):
     # ---- training
 
     def trainer(self, lr: float) -> Descent:
-        return Descent(self, self.loss, lr=lr, clip=5.0)
+        return Descent(self, self.loss, lr=lr, clip=5.0, steady=self.penalty == "none")
 
     def loss(self, batch: Batch, fraction: float) -> tuple[Tensor, dict[str, Tensor]]:
         """Reconstruction error, a mean over values, and the penalty with its weight."""

@@ -19,9 +19,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from genlab.device import autocast
+from genlab.device import Recorded, autocast
 from genlab.models.contract import Batch, Images, Labels, check_labels, knob
-from genlab.models.layers import MICRO_BATCH, Descent, pad_rows
+from genlab.models.layers import Descent, micro_batch, pad_rows
 from genlab.seeds import Seeds
 
 PROCESSES = ("noise", "flow")
@@ -108,6 +108,7 @@ class Diffusion(nn.Module):
         for module in self.unet.modules():  # plain products: on few places the fused kernel's gradient is slower
             if isinstance(module, Attention):
                 module.set_processor(AttnProcessor())
+        self._recorded: dict[tuple, Recorded] = {}
         with torch.no_grad():  # a network that starts as silence
             nn.init.zeros_(self.unet.conv_out.weight)
             nn.init.zeros_(self.unet.conv_out.bias)
@@ -118,7 +119,8 @@ class Diffusion(nn.Module):
 
     def default_knobs(self) -> Knobs:
         """The knobs as they stand when nobody turns them."""
-        return Knobs(guidance=self.guidance if self.classes else 1.0)
+        solver = SOLVERS[1] if self.process == "flow" else SOLVERS[0]  # of twice the calls, on lines that are straight
+        return Knobs(guidance=self.guidance if self.classes else 1.0, solver=solver)
 
     @property
     def idle_knobs(self) -> tuple[str, ...]:
@@ -128,7 +130,7 @@ class Diffusion(nn.Module):
     # ---- learning
 
     def trainer(self, lr: float) -> Descent:
-        return Descent(self, self.loss, lr=lr, clip=1.0)
+        return Descent(self, self.loss, lr=lr, clip=1.0, steady=True)
 
     def loss(self, batch: Batch, fraction: float) -> tuple[Tensor, dict[str, Tensor]]:
         """Mean squared error of what the network tells, at noise levels spread evenly over the batch."""
@@ -206,12 +208,13 @@ class Diffusion(nn.Module):
         if not len(seeds):
             yield z.new_zeros(0, *self.shape)
             return
-        given = [[None] * len(z) if x is None else x.split(MICRO_BATCH) for x in (labels, kept)]
-        parts = [Path(self, *rows, knobs, steps) for rows in zip(z.split(MICRO_BATCH), *given, strict=False)]
+        rows = micro_batch(z.device)
+        given = [[None] * len(z) if x is None else x.split(rows) for x in (labels, kept)]
+        parts = [Path(self, *part, knobs, steps) for part in zip(z.split(rows), *given, strict=False)]
         for step in range(steps):
             fresh = [None] * len(parts)
             if knobs.solver == "fresh noise":
-                fresh = seeds.randn(*size).split(MICRO_BATCH)
+                fresh = seeds.randn(*size).split(rows)
             seen = [part.advance(step, noise) for part, noise in zip(parts, fresh, strict=True)]
             yield self.unfolded(torch.cat(seen))
 
@@ -221,14 +224,30 @@ class Diffusion(nn.Module):
         One call of the network an item, two where guidance is neither 0 nor 1.
         """
         if labels is None:
-            return self.unet(z, t).sample
+            return self.answer(z, t)
         nothing = torch.full_like(labels, self.classes)
         if guidance == 0:
-            return self.unet(z, t, class_labels=nothing).sample
-        own = self.unet(z, t, class_labels=labels).sample
+            return self.answer(z, t, nothing)
+        own = self.answer(z, t, labels)
         if guidance == 1:
             return own
-        return torch.lerp(self.unet(z, t, class_labels=nothing).sample, own, guidance)
+        return torch.lerp(self.answer(z, t, nothing), own, guidance)
+
+    def answer(self, *given: Tensor) -> Tensor:
+        """The U-Net's answer to noisy pictures, levels and, where there are classes, labels.
+
+        On CUDA a full batch is answered by a recording: hundreds of small operations start as one.
+        """
+        z = given[0]
+        if not z.is_cuda or len(z) != micro_batch(z.device) or torch.is_grad_enabled():
+            return self.asked(given)
+        key = (next(self.parameters()).data_ptr(), *((x.shape, x.dtype) for x in given))
+        if key not in self._recorded:
+            self._recorded = {key: Recorded(self.asked, copied=True)}
+        return self._recorded[key](given)
+
+    def asked(self, given: tuple[Tensor, ...]) -> Tensor:
+        return self.unet(*given[:2], class_labels=given[2] if len(given) > 2 else None).sample
 
     def parts(self, z: Tensor, told: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
         """The picture and the noise that the network makes out in z at level t."""
@@ -294,7 +313,7 @@ class Path:
     """One padded batch on its way from noise to pictures.
 
     Args:
-        z: noise (n, ...), n up to MICRO_BATCH.
+        z: noise (n, ...), n up to `micro_batch` of its device.
         labels: (n,) or None.
         kept: pictures whose unknown pixels are no numbers, or None.
     """
@@ -303,9 +322,10 @@ class Path:
         self, model: Diffusion, z: Tensor, labels: Labels | None, kept: Images | None, knobs: Knobs, steps: int
     ):
         self.model, self.count, self.guidance = model, len(z), float(knobs.guidance)
-        self.z = pad_rows(z, MICRO_BATCH)
-        self.labels = None if labels is None else pad_rows(labels, MICRO_BATCH)
-        self.kept, self.start = None if kept is None else pad_rows(model.folded(kept), MICRO_BATCH), self.z
+        self.rows = micro_batch(z.device)
+        self.z = pad_rows(z, self.rows)
+        self.labels = None if labels is None else pad_rows(labels, self.rows)
+        self.kept, self.start = None if kept is None else pad_rows(model.folded(kept), self.rows), self.z
         self.last = steps - 1
         self.scheduler = solver(model.process, knobs.solver)
         self.scheduler.set_timesteps(steps, device=z.device)
@@ -325,11 +345,11 @@ class Path:
             if fresh is None:
                 self.z = self.scheduler.step(told, t, self.z).prev_sample
             elif self.model.process == "noise":
-                fresh = pad_rows(fresh, MICRO_BATCH)
+                fresh = pad_rows(fresh, self.rows)
                 self.z = self.scheduler.step(told, t, self.z, eta=1.0, variance_noise=fresh).prev_sample
             else:
                 now, following = self.scheduler.sigmas[step : step + 2]
-                self.z = posterior(self.z, clean, now, following, pad_rows(fresh, MICRO_BATCH))
+                self.z = posterior(self.z, clean, now, following, pad_rows(fresh, self.rows))
         return (self.z if step == self.last else clean)[: self.count]
 
 

@@ -102,7 +102,7 @@ class PixelCNN(nn.Module):
             nn.init.zeros_(layer.bias)
 
     def trainer(self, lr: float) -> Descent:
-        return Descent(self, self.loss, lr=lr, clip=1.0, betas=(0.9, 0.98))
+        return Descent(self, self.loss, lr=lr, clip=1.0, betas=(0.9, 0.98), steady=True)
 
     def loss(self, batch: Batch, fraction: float) -> tuple[Tensor, dict[str, Tensor]]:
         """Nats of a value, over some places of every picture drawn at random."""

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from genlab.device import autocast
 from genlab.models.contract import Batch, Images, Labels, check_labels
-from genlab.models.layers import MICRO_BATCH, Descent, pad_rows
+from genlab.models.layers import Descent, micro_batch, pad_rows
 from genlab.models.pixel import LEVELS, Knobs, as_images, drawn, frequencies_of, in_order
 from genlab.seeds import Seeds
 
@@ -64,7 +64,7 @@ class PixelRNN(nn.Module):
         self.widen, self.answer = nn.Conv1d(width, 4 * width, 1), nn.Conv1d(4 * width, LEVELS, 1)
 
     def trainer(self, lr: float) -> Descent:
-        return Descent(self, self.loss, lr=lr, clip=1.0, betas=(0.9, 0.98))
+        return Descent(self, self.loss, lr=lr, clip=1.0, betas=(0.9, 0.98), steady=True)
 
     def loss(self, batch: Batch, fraction: float) -> tuple[Tensor, dict[str, Tensor]]:
         """Nats of a value."""
@@ -124,11 +124,9 @@ class PixelRNN(nn.Module):
         chances, warmth = seeds.rand(self.count).double(), (knobs or Knobs()).temperature
         if not len(seeds):
             return
-        parts = [
-            Walk(self, pad_rows(labels[start : start + MICRO_BATCH], MICRO_BATCH))
-            for start in range(0, len(seeds), MICRO_BATCH)
-        ]
-        padded = pad_rows(chances, MICRO_BATCH * len(parts)).split(MICRO_BATCH)
+        rows = micro_batch(labels.device)
+        parts = [Walk(self, pad_rows(labels[start : start + rows], rows)) for start in range(0, len(seeds), rows)]
+        padded = pad_rows(chances, rows * len(parts)).split(rows)
         for place in range(self.count):
             for part, chance in zip(parts, padded, strict=True):
                 part.put(place, drawn(frequencies_of(part.logits(place), warmth), chance[:, place]))

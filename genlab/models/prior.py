@@ -42,7 +42,7 @@ class Flow(nn.Module):
         self.scale.copy_((mean.var(0) + deviation.square().mean(0)).sqrt())
 
     def trainer(self, lr: float) -> Descent:
-        return Descent(self, self.loss, lr=lr, clip=1.0, betas=(0.9, 0.999))
+        return Descent(self, self.loss, lr=lr, clip=1.0, betas=(0.9, 0.999), steady=True)
 
     def loss(self, batch: Batch, fraction: float) -> tuple[Tensor, dict[str, Tensor]]:
         """Squared error of the velocity on x_t = (1 - t) noise + t code (Lipman et al. 2023, equation 23).

@@ -13,7 +13,15 @@ import torch
 from torch import Tensor, nn
 
 from audits.privacy import nearest_copies, nearest_distance_ratio
-from audits.quality import class_score_finding, class_shares, frechet_finding, kernel_distance, neighbour_findings, prdc
+from audits.quality import (
+    class_score_finding,
+    class_shares,
+    frechet_distance,
+    frechet_finding,
+    kernel_distance,
+    neighbour_findings,
+    prdc,
+)
 from audits.report import Finding
 from genlab.data import Data, load
 from genlab.device import serving_device
@@ -115,6 +123,11 @@ def features(judge: nn.Module, items: np.ndarray | Tensor) -> np.ndarray:
     tensor = torch.as_tensor(items).to(next(judge.parameters()).device)
     parts = [judge.features(p.float() / 255 if p.dtype == torch.uint8 else p) for p in tensor.split(2048)]
     return torch.cat(parts).double().cpu().numpy()
+
+
+def moved(*found: np.ndarray) -> list[np.ndarray | Tensor]:
+    """Features where they are measured soonest: on the CUDA device where there is one."""
+    return [torch.from_numpy(x).cuda() for x in found] if serving_device() == "cuda" else list(found)
 
 
 def predictions(judge: nn.Module, found: np.ndarray) -> np.ndarray:
@@ -244,10 +257,10 @@ def generator_figures(model: nn.Module, data: str, *, quick: bool) -> Iterator[t
         yield from share_figures(judge, items, train, from_finding)
     if quick:
         return
-    floor = frechet_finding(real, own).value
+    floor = frechet_distance(*moved(real, own))
     whole = frechet_finding(real, made, floor=floor)
     yield key, from_finding(whole)
-    for finding in neighbour_findings(real, made, floor=prdc(real, own)):
+    for finding in neighbour_findings(real, made, floor=prdc(*moved(real, own))):
         yield finding.name, from_finding(finding)
     if not judge.attributes:
         yield "class_score", from_finding(class_score_finding(chances(judge, made), chances(judge, real)))

@@ -60,6 +60,15 @@ def test_the_next_source_is_asked_when_one_fails_or_lies():
     assert obtain("boots", HASHES, places=[], sources=[failing, wrong, good])
 
 
+def test_an_archive_that_is_wanted_as_it_is_stays_packed():
+    def archive(folder):
+        (folder / "plays.tar.gz").write_bytes(gzip.compress(CONTENT, mtime=0))
+
+    wanted = {"plays.tar.gz": hashlib.sha256(gzip.compress(CONTENT, mtime=0)).hexdigest()}
+    folder = obtain("plays", wanted, places=[], sources=[archive])
+    assert gzip.decompress((folder / "plays.tar.gz").read_bytes()) == CONTENT
+
+
 def test_without_a_source_the_reasons_are_said():
     with pytest.raises(DataError, match=r"could not be fetched \(no network here; .*sha256 differs") as error:
         obtain("boots", HASHES, places=[], sources=[failing, wrong])
