@@ -4,7 +4,7 @@ Written step by step to benchmarks/results/gans.json; what is there already is n
 grid of 25 Gaussians, ten seeds each, the recipes `gan-ring` and `gan-grid`: modes found, points within three deviations
 of one, the spread of every mode over the true one after the same cut, CPU seconds. Stacked: 1,000 kinds of three
 digits, 26,000 samples of unconditional generators, named by the classifier `judge-digits`: a VAE whose codes are drawn
-by a flow, a GAN that began as one, and a plain DCGAN.
+by a flow, flow matching in pixels, a GAN that began as a VAE, and a plain DCGAN.
 Emoji: the kernel distance of `progan-emoji` and of a DCGAN of as many weights that learnt for as many CPU seconds, on
 the features of `judge-emoji` and of a packaged InceptionV3, a sheet of samples, and the share of near copies in
 pixels. A model that is missing in the folder `--work` is trained there first.
@@ -27,7 +27,7 @@ from genlab.metrics.modes import ModeCoverage, kl_to, mode_coverage
 RESULTS = Path(__file__).resolve().parent / "results" / "gans.json"
 SECTIONS = ("toys", "stacked", "emoji")
 SEEDS, POINTS = 10, 20_000
-STACKED = ("vae-stacked-digits", "gan-stacked-digits", "dcgan-stacked-digits")
+STACKED = ("vae-stacked-digits", "flow-stacked-digits", "gan-stacked-digits", "dcgan-stacked-digits")
 DIGITS = "judge-digits"
 SAMPLES = 26_000
 EMOJI, EMOJI_JUDGE = ("progan-emoji", "dcgan-emoji"), "judge-emoji"

@@ -60,10 +60,11 @@ def misread(known: Entry) -> bytes:
     """Of `TRIED` items from seed 0 on, those that the judge reads as another class than asked, surest first."""
     labels = generate.labels_of(known, None, TRIED)
     items = generate.draw(known.name, 0, labels, TRIED, generate.whole_knobs(known, None))
-    if known.data in GRIDS:
+    judge = f"judge-{known.data.partition('-')[0]}"
+    if known.data in GRIDS or judge not in shelf.names():
         return furthest(items, load(known.data))
     if labels is None:
-        return strangest(items, f"judge-{known.data.partition('-')[0]}")
+        return strangest(items, judge, known.data)
     return surest_mistakes(items, np.asarray(labels), verdicts(f"judge-{known.data}"), known.classes)
 
 
@@ -133,13 +134,24 @@ def furthest(items: np.ndarray, train: Data) -> bytes:
     return sheet_of(items[order], [train.names[train.labels[near[i]]] for i in order], columns=8)
 
 
-def strangest(items: np.ndarray, judge: str) -> bytes:
-    """Items that are least like what the judge learnt from, with their distance over its limit."""
+def strangest(items: np.ndarray, judge: str, data: str) -> bytes:
+    """Items that are least like what the judge learnt from, with their distance over its limit.
+
+    A judge of classes has no limit: there those that lie furthest from every training item in its features, and what it
+    takes them for.
+    """
     import torch
 
     model = shelf.model(judge)
     if not getattr(model, "attributes", None):
-        return sheet_of(items[:SHOWN], ["not judged"] * len(items[:SHOWN]))
+        from audits.quality.neighbours import nearest_distances
+        from genlab.studio.evaluate import features, predictions
+
+        known, found = load(data), features(model, items)
+        away = nearest_distances(found, features(model, known.items), k=1)[:, 0]
+        order = np.argsort(-away, kind="stable")[:SHOWN]
+        named = predictions(model, found[order])
+        return sheet_of(items[order], [f"as {known.names[c]}" for c in named], columns=6)
     device = next(model.parameters()).device
     parts = torch.from_numpy(items).split(1024)
     away = torch.cat([model.strangeness(p.to(device).float() / 255) for p in parts]) / model.limit

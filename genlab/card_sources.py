@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from genlab.data import emoji, fashion, names, photograph_tiles, portraits, professions, texts
+from genlab.data import emoji, fashion, mnist, names, photograph_tiles, portraits, professions, texts
 
 BY_JUDGE = (
     "Distances use the features of `judge-{kind}`, this project's own classifier: they are named {Kind}-FID and "
@@ -46,6 +46,8 @@ SOURCES = {
         fashion.CAVEATS,
         "Knobs were chosen against the last 10,000 training items, never against these (`benchmarks/knobs.py`).",
     ),
+    "mnist": Source("MNIST", "ylecun/mnist", "the 10,000 digits of the official test split, never trained on",
+                    mnist.CAVEATS, knobs="", distances="Bits per dimension are exact: no bound and no sample stands in for them."),
     "portraits": Source("Drawn portraits, both styles, every attribute at its usual share", portraits.DRAWN_BY, DRAWN,
                         portraits.CAVEATS),
     "portraits-biased": Source("Drawn portraits, a deliberately biased mix", portraits.DRAWN_BY, DRAWN,

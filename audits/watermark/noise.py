@@ -24,7 +24,7 @@ import numpy as np
 from audits.watermark.streams import WatermarkError, derive
 
 NONCES = 2**16
-LARGEST = 2**14  # numbers of one picture's noise: more would ask for too much memory
+LARGEST = 2**12  # numbers of one picture's noise: with more, to compare all sets of signs takes seconds
 BLOCK = 2**13  # sets of signs that are compared at a time
 RATE = 1e-6  # false positives: above it no nonce is reported
 
@@ -48,7 +48,7 @@ def signs(key: bytes, nonces: Sequence[int], size: int) -> np.ndarray:
     """Signs for the first noise of pictures, int8 of +1 and -1, (n, size): the same ones for the same nonce.
 
     Raises:
-        WatermarkError: a nonce outside 0 to 65,535, a key below 16 bytes, or a size outside 1 to 16,384.
+        WatermarkError: a nonce outside 0 to 65,535, a key below 16 bytes, or a size outside 1 to 4,096.
     """
     if any(not 0 <= nonce < NONCES for nonce in nonces):
         raise WatermarkError(f"A nonce is a whole number from 0 to {NONCES - 1:,}.")

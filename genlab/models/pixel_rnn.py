@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from genlab.device import autocast
+from genlab.device import autocast, one_thread
 from genlab.models.contract import Batch, Images, Labels, check_labels
 from genlab.models.layers import Descent, micro_batch, pad_rows
 from genlab.models.pixel import LEVELS, Knobs, as_images, drawn, frequencies_of, in_order
@@ -111,7 +111,8 @@ class PixelRNN(nn.Module):
 
     def sample(self, seeds: Seeds, labels: Labels | None = None, knobs: Knobs | None = None) -> Images:
         """Pictures (n, 1, h, w) of the asked-for classes."""
-        drawn_all = list(self.trace(seeds, labels, knobs, every=self.count))
+        with one_thread():
+            drawn_all = list(self.trace(seeds, labels, knobs, every=self.count))
         return drawn_all[0] if drawn_all else torch.zeros(0, *self.shape, device=seeds.device)
 
     @torch.no_grad()

@@ -5,6 +5,7 @@ Distances are taken in the features of the data set's own judge, 10,000 generate
 """
 
 import dataclasses
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -23,6 +24,7 @@ from audits.quality import (
     prdc,
 )
 from audits.report import Finding
+from audits.watermark import noise
 from genlab.data import Data, load
 from genlab.device import serving_device
 from genlab.metrics.baselines import BASELINES, baseline
@@ -80,7 +82,7 @@ def evaluate(
         parts.append(("samples", generator_figures(model, data, quick=quick)))
         if getattr(model, "classes", 0) and kind_of(data) not in GRIDS and not quick:
             parts.append(("teaching", teaching_figures(model, data)))
-    if "retrace" in able:
+    if "retrace" in able and math.prod(model.shape) <= noise.LARGEST:
         parts.append(("marks", noise_mark_figures(model, quick=quick)))
     if "compress" in able:
         parts.append(("files", codec_figures(model, mean_figure, quick=quick)))

@@ -6,13 +6,15 @@ import numpy as np
 
 from audits.provenance import Claim, Key, noise_marks
 from audits.provenance.detection import Detector
+from audits.watermark.noise import LARGEST
 from genlab.device import gpu
 from genlab.studio import marking, shelf
 from genlab.studio.shelf import Entry, StudioError
 
 GREY = 8  # of 255: what the colours of a pixel may differ by, on average, in a grey picture
 SQUARE = 0.02  # of a side: what height and width may differ by where one item is looked for
-FINE = 0.25  # of a picture's variance that may be finer than an enlarged item's pixels
+FINE = 0.25  # of a sheet's variance that is finer than the pixels of one item in its place, at the least
+ENLARGED = 0.02  # of an enlarged item's variance that may be finer than its pixels, after any edit its noise survives
 CELLS = 8  # items of a sheet that are looked at: its first row
 
 
@@ -25,7 +27,7 @@ def key_of(known: Entry, knobs: Mapping[str, object], noise: str | None = None) 
     Raises:
         StudioError: a key that is not known here, or a model that starts from no such noise.
     """
-    if "retrace" not in known.capabilities:
+    if not markable(known):
         if noise:
             raise StudioError(f"{known.name} starts from no noise that could be marked, as the claim says it did.")
         return None
@@ -35,6 +37,11 @@ def key_of(known: Entry, knobs: Mapping[str, object], noise: str | None = None) 
 
     model = shelf.model(known.name)
     return marking.key() if model.retraceable(check_knobs(model.Knobs, knobs)) else None
+
+
+def markable(known: Entry) -> bool:
+    """Whether the first noise of a model's items can be marked and found again."""
+    return "retrace" in known.capabilities and int(np.prod(known.shape)) <= LARGEST
 
 
 def key_named(noise: str) -> Key | None:
@@ -69,7 +76,7 @@ def detectors() -> tuple[Detector, ...]:
     keys = [marking.key(), *marking.old_keys()]
     return tuple(
         noise_marks.detector(keys, known.name, lambda pixels, known=known: recovered(known, pixels))
-        for known in shelf.with_capability("retrace")
+        for known in filter(markable, shelf.with_capability("retrace"))
     )
 
 
@@ -90,12 +97,15 @@ def candidates(shape: tuple[int, int, int], pixels: np.ndarray) -> np.ndarray | 
     channels, height, width = shape
     whole = pixels if pixels.ndim == 3 else pixels[..., None].repeat(3, 2)
     rows, columns = whole.shape[:2]
-    found = []
+    found, fine = [], 1.0
     if abs(rows * width - columns * height) <= SQUARE * rows * width and min(rows, columns) >= min(height, width):
         item = np.asarray(Image.fromarray(whole).resize((width, height), Image.Resampling.BOX))
-        found += [item, item[:, ::-1]]
+        if channels > 1 or _grey(item):
+            fine = _finer(whole, item)
+        if fine <= ENLARGED:
+            found += [item, item[:, ::-1]]
     sheet = rows % height == 0 and columns % width == 0 and rows * columns > height * width
-    if sheet and not (found and _enlarged(whole, found[0])):
+    if sheet and fine > FINE:
         found += [whole[:height, i * width : (i + 1) * width] for i in range(min(CELLS, columns // width))]
     if channels == 1:
         found = [item.mean(2, keepdims=True).round().astype(np.uint8) for item in found if _grey(item)]
@@ -106,11 +116,23 @@ def _grey(item: np.ndarray) -> bool:
     return np.ptp(item.astype(np.int16), axis=2).mean() <= GREY
 
 
-def _enlarged(whole: np.ndarray, item: np.ndarray) -> bool:
-    """Whether a picture shows one item enlarged, edited perhaps: little of it is finer than the item's pixels."""
-    factor = whole.shape[0] // item.shape[0], whole.shape[1] // item.shape[1]
-    coarse = item.astype(np.float32).repeat(factor[0], 0).repeat(factor[1], 1)
-    return ((whole - coarse) ** 2).mean() <= FINE * whole.var()
+def _finer(whole: np.ndarray, item: np.ndarray) -> float:
+    """The share of a picture's variance that is finer than the pixels of the item that it may show enlarged.
+
+    Photographs have most often more of it than `ENLARGED`, and are not walked back for nothing. Pixels may have stayed
+    blocks or have been smoothed: the kinder of the two counts.
+    """
+    from PIL import Image
+
+    size = whole.shape[1], whole.shape[0]
+    seen, grey = whole.mean(2, dtype=np.float32), Image.fromarray(item.mean(2, dtype=np.float32))
+    shares = []
+    for way in (Image.Resampling.NEAREST, Image.Resampling.BICUBIC):
+        coarse = np.asarray(grey.resize(size, way))
+        shares.append(float(np.square(seen - coarse).mean() / max(seen.var(), 1e-6)))
+        if shares[-1] <= ENLARGED:
+            break
+    return min(shares)
 
 
 @gpu(10)

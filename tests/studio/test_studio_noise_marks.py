@@ -1,6 +1,7 @@
 """What a diffusion model draws here starts from noise with signs of our key; Verify goes back to it and says so."""
 
 import base64
+import dataclasses
 import io
 import shutil
 from pathlib import Path
@@ -129,7 +130,7 @@ def test_fresh_noise_covers_the_first_so_nothing_is_put_into_it():
     [
         (np.zeros((28, 28), np.uint8), 2),
         (np.zeros((224, 224, 3), np.uint8), 2),
-        (np.random.default_rng(0).integers(0, 256, (224, 224)).astype(np.uint8), 10),  # a sheet of sixty-four, perhaps
+        (np.random.default_rng(0).integers(0, 256, (224, 224)).astype(np.uint8), 8),  # a sheet of sixty-four, perhaps
         (np.zeros((56, 224), np.uint8), 8),
         (np.zeros((28, 84), np.uint8), 3),
         (np.zeros((100, 101), np.uint8), 2),
@@ -147,3 +148,22 @@ def test_candidates_of_colour_keep_their_colours():
     pixels = np.random.default_rng(0).integers(0, 256, (64, 64, 3)).astype(np.uint8)
     found = noise_marks.candidates((3, 64, 64), pixels)
     assert np.array_equal(found, np.stack([pixels, pixels[:, ::-1]]).transpose(0, 3, 1, 2))
+
+
+def test_a_photograph_is_no_item_and_an_enlarged_item_is_one_after_edits():
+    from audits.watermark.attacks import ATTACKS
+
+    picture = generate(NAME, seed=5, count=1).pictures[0]
+    with Image.open(io.BytesIO(picture.media)) as opened:
+        large = np.asarray(opened.convert("RGB"))
+    for edit in ("jpeg50", "webp50", "blur2", "noise.05", "screenshot", "hflip"):
+        assert noise_marks.candidates((1, 28, 28), ATTACKS[edit](large)) is not None, edit
+    noisy = large[:220, :220] + np.random.default_rng(0).normal(0, 60, (220, 220, 1))  # finer than an item's pixels
+    assert noise_marks.candidates((1, 28, 28), noisy.clip(0, 255).astype(np.uint8)) is None
+
+
+def test_noise_that_is_too_large_to_search_is_not_marked():
+    known = dataclasses.replace(shelf.entry(NAME), shape=(3, 64, 64))
+    assert noise_marks.markable(shelf.entry(NAME))
+    assert not noise_marks.markable(known)
+    assert noise_marks.key_of(known, {}) is None
