@@ -47,7 +47,7 @@ SOURCES = {
         "Knobs were chosen against the last 10,000 training items, never against these (`benchmarks/knobs.py`).",
     ),
     "mnist": Source("MNIST", "ylecun/mnist", "the 10,000 digits of the official test split, never trained on",
-                    mnist.CAVEATS, knobs="", distances="Bits per dimension are exact: no bound and no sample stands in for them."),
+                    mnist.CAVEATS, knobs="", distances="Bits per dimension are exact, no bound and no estimate."),
     "portraits": Source("Drawn portraits, both styles, every attribute at its usual share", portraits.DRAWN_BY, DRAWN,
                         portraits.CAVEATS),
     "portraits-biased": Source("Drawn portraits, a deliberately biased mix", portraits.DRAWN_BY, DRAWN,
