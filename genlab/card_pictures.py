@@ -137,7 +137,7 @@ def furthest(items: np.ndarray, train: Data) -> bytes:
 def strangest(items: np.ndarray, judge: str, data: str) -> bytes:
     """Items that are least like what the judge learnt from, with their distance over its limit.
 
-    A judge of classes has no limit: there those that lie furthest from every training item in its features, and what it
+    A judge of classes has no limit: there those that lie furthest from 10,000 training items in its features, and what it
     takes them for.
     """
     import torch
@@ -145,10 +145,10 @@ def strangest(items: np.ndarray, judge: str, data: str) -> bytes:
     model = shelf.model(judge)
     if not getattr(model, "attributes", None):
         from audits.quality.neighbours import nearest_distances
-        from genlab.studio.evaluate import features, predictions
+        from genlab.studio.evaluate import COUNT, features, predictions
 
         known, found = load(data), features(model, items)
-        away = nearest_distances(found, features(model, known.items), k=1)[:, 0]
+        away = nearest_distances(found, features(model, known.items[:COUNT]), k=1)[:, 0]
         order = np.argsort(-away, kind="stable")[:SHOWN]
         named = predictions(model, found[order])
         return sheet_of(items[order], [f"as {known.names[c]}" for c in named], columns=6)
