@@ -133,7 +133,7 @@ def exact(items: np.ndarray, images: torch.Tensor) -> dict:
     ideal = float(bits_per_dimension(model, images, k=1).mean())
     print(f"{EXACT}: archive {scale * len(raw):.4f} bits/pixel, likelihood {ideal:.4f}", flush=True)
     alone = [len(coder.encode(item[None, None])) * 8 / item.size for item in items[:SINGLE]]
-    size = sum(path.stat().st_size for path in folder.glob(checkpoint.WEIGHTS + "*"))  # as they are kept, packed perhaps
+    size = sum(path.stat().st_size for path in folder.glob(checkpoint.WEIGHTS + "*"))  # as they are kept: packed
     first = archive.encode(names(min(CHECKED, len(items))), pictures(items[:CHECKED]), models=[learned])
     return {
         "one archive, all headers counted": scale * len(raw),
