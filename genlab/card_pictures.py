@@ -137,8 +137,8 @@ def furthest(items: np.ndarray, train: Data) -> bytes:
 def strangest(items: np.ndarray, judge: str, data: str) -> bytes:
     """Items that are least like what the judge learnt from, with their distance over its limit.
 
-    A judge of classes has no limit: there those that lie furthest from 10,000 training items in its features, and what it
-    takes them for.
+    A judge of classes has no limit: there those that lie furthest from 10,000 training items in its features, and what
+    it takes them for.
     """
     import torch
 
