@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from genlab.device import Recorded, autocast
+from genlab.device import Recorded, autocast, one_thread
 from genlab.models.contract import Batch, Images, Labels, check_labels, knob
 from genlab.models.layers import Descent, micro_batch, pad_rows
 from genlab.seeds import Seeds
@@ -167,8 +167,9 @@ class Diffusion(nn.Module):
     def sample(self, seeds: Seeds, labels: Labels | None = None, knobs: Knobs | None = None) -> Images:
         """Pictures (n, c, h, w) of the asked-for classes."""
         last = None
-        for last in self.denoised(seeds, labels, knobs):  # noqa: B007
-            pass
+        with one_thread():  # on maps this small, two wait for each other more than they help
+            for last in self.denoised(seeds, labels, knobs):  # noqa: B007
+                pass
         return last
 
     def denoised(self, seeds: Seeds, labels: Labels | None = None, knobs: Knobs | None = None) -> Iterator[Images]:
