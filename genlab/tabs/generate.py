@@ -130,7 +130,8 @@ def _arrive() -> list:
     entries = shelf.generators()
     if not entries:
         raise shelf.StudioError("No model on the shelf can generate yet: train one with python -m genlab train.")
-    return _filled(entries[0], [e.name for e in entries]) + _made(entries[0], None, 0, 16, {})
+    first = next((e for e in entries if e.classes), entries[0])  # one that can be asked for something
+    return _filled(first, [e.name for e in entries]) + _made(first, None, 0, 16, {})
 
 
 def _change_model(name: str, seed: object, count: object) -> list:
