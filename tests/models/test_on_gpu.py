@@ -74,7 +74,7 @@ def test_same_seed_same_picture_within_one_level(family):
     labels = torch.arange(20) % 10
     here = model.sample(Seeds(range(20)), labels)
     there = copy.deepcopy(model).to("cuda").sample(Seeds(range(20), "cuda"), labels.cuda()).cpu()
-    assert (here - there).abs().max() <= 1 / 255
+    assert ((here - there) * 255).round().abs().max() <= 1  # in whole levels: the quotients themselves are rounded
 
 
 def test_quality_figures_of_tensors_are_those_of_arrays():
