@@ -25,7 +25,9 @@ import torch
 from serving import machine
 
 from genlab import checkpoint
-from genlab.models.pixel import PixelCNN, counts_before, drawn, frequencies_of, in_order, on_grid, to_grid
+from genlab.models.exact import to_grid
+from genlab.models.pixel import PixelCNN, counts_before, in_order
+from genlab.models.pixel_reader import drawn, frequencies_of, on_grid
 from genlab.seeds import Seeds
 
 RESULTS = Path(__file__).resolve().parent / "results" / "pixels.json"

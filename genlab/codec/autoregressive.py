@@ -13,7 +13,8 @@ import numpy as np
 import torch
 
 from genlab.codec.stacks import PayloadError
-from genlab.models.pixel import PixelCNN, Reader, as_images, in_order
+from genlab.models.pixel import PixelCNN, as_images, in_order
+from genlab.models.pixel_reader import Reader
 
 LANE = 512  # pictures that are coded side by side
 MOST_PER_BYTE = 64  # pictures a byte of a payload: no model finds any so plain, and nobody may ask for hours of work

@@ -11,7 +11,6 @@ Values are drawn, and coded, in whole-number arithmetic (`genlab/models/exact.py
 whatever its neighbours or the number of threads, and built to be so on any machine.
 """
 
-import functools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,16 +23,15 @@ from torch import Tensor, nn
 
 from genlab.device import autocast, one_thread
 from genlab.models.contract import Batch, Images, Labels, check_labels, knob
-from genlab.models.exact import Exact, exact_layers, to_grid
+from genlab.models.exact import Exact, exact_layers
 from genlab.models.layers import Descent
 from genlab.models.likelihoods import discretised_logistic
+from genlab.models.pixel_reader import LEVELS, Before, Reader, drawn
 from genlab.seeds import Seeds
 
-LEVELS = 256
 NEAR = 4  # values before and above whose level has an embedding of its own
 CHUNK = 16 * 784  # values whose probabilities are computed at once
 OUTPUTS = ("levels", "logistics")
-FINE = 32  # steps a nat that log-probabilities are rounded to before values are drawn or coded
 
 
 @dataclass(frozen=True)
@@ -148,20 +146,25 @@ class PixelCNN(nn.Module):
             layers: this module, or its `exact` layers.
             snap: rounds what a product gives to the grid of the next layer.
         """
-        h = layers.stem(seen)
+        before = None
+        if counts is not None:
+            used = (counts > 0).to(seen.dtype)
+            before = Before(used, snap(counts / (counts + 1)), layers.comb(used))
+        return self.answers(layers.stem(seen), before, layers, snap)
+
+    def answers(self, h: Tensor, before: Before | None, layers, snap) -> Tensor:
+        """The same from what the first layer gives, (m, width)."""
         for enter, leave in zip(layers.enter, layers.leave, strict=True):
             value, gate = enter(h).chunk(2, dim=1)
             h = snap(h + leave(snap(value * opened(gate))))
         answer = layers.answer(h)
         if self.output == "logistics":
             return level_masses(answer)
-        if counts is None:
-            return answer.float() if answer.dtype == torch.bfloat16 else answer
-        used, share = (counts > 0).to(answer.dtype), snap(counts / (counts + 1)).to(answer.dtype)
-        much, often, skipped = layers.trust(h).chunk(3, dim=1)
-        told = snap(much * used) + snap(often * share) + snap(opened(skipped) * layers.comb(used))
-        logits = answer + told
-        return logits.float() if logits.dtype == torch.bfloat16 else logits
+        if before is not None:
+            used, share = before.used.to(answer.dtype), before.share.to(answer.dtype)
+            much, often, skipped = layers.trust(h).chunk(3, dim=1)
+            answer = answer + (snap(much * used) + snap(often * share) + snap(opened(skipped) * before.combed))
+        return answer.float() if answer.dtype == torch.bfloat16 else answer
 
     def exact(self) -> SimpleNamespace:
         """The layers in whole-number arithmetic, and the same embeddings on their grid."""
@@ -243,61 +246,9 @@ class PixelCNN(nn.Module):
             yield place
 
 
-class Reader:
-    """Goes through pictures value by value and says how likely each level is next, in whole numbers.
-
-    Args:
-        flat: values (n, count), filled in by whoever draws or decodes; only those before a place are read.
-        labels: classes (n,), `model.classes` for any.
-    """
-
-    def __init__(self, model: PixelCNN, flat: Tensor, labels: Tensor):
-        self.model, self.flat, self.labels = model, flat, labels
-        self.layers = model.exact()
-        self.rows = torch.arange(len(flat), device=flat.device)
-        self.counts = None
-        if model.trust is not None:
-            self.counts = torch.zeros(len(flat), LEVELS, dtype=torch.float64, device=flat.device)
-
-    def frequencies(self, place: int, temperature: float = 1.0) -> Tensor:
-        """Whole numbers in proportion to the probabilities of the levels at a place, int64 (n, 256)."""
-        places = torch.full_like(self.rows, place)
-        seen = self.model.look(self.flat, self.rows, places, self.labels, self.counts, on_grid)
-        logits = self.model.logits(to_grid(seen.double()), self.counts, self.layers, to_grid)
-        return frequencies_of(logits, temperature)
-
-    def saw(self, place: int) -> None:
-        """The value at a place is known now."""
-        if self.counts is not None:
-            self.counts.scatter_add_(1, self.flat[:, place, None], self.counts.new_ones(len(self.flat), 1))
-
-
-def frequencies_of(logits: Tensor, temperature: float) -> Tensor:
-    """Whole numbers in proportion to exp(logits / temperature), int64 (n, 256)."""
-    steps = ((logits.amax(1, keepdim=True) - logits) * (FINE / temperature)).round().long()
-    return table().to(logits.device)[steps.clamp(max=len(table()) - 1)]
-
-
-@functools.cache
-def table() -> Tensor:
-    """2^30 exp(-i / 32) as whole numbers, down to 0."""
-    return torch.tensor([round(2**30 * math.exp(-i / FINE)) for i in range(FINE * 21 + 1)])
-
-
-def drawn(frequencies: Tensor, chances: Tensor) -> Tensor:
-    """The level that each chance in [0, 1), float64 (n,), falls on, (n,)."""
-    edges = frequencies.cumsum(1)
-    return (edges <= (chances[:, None] * edges[:, -1:]).floor()).sum(1)
-
-
 def opened(gate: Tensor) -> Tensor:
     """How far a gate lets through, 0 to 1: a straight line with two corners, which whole numbers can follow."""
     return (gate / 4 + 0.5).clamp(0, 1)
-
-
-def on_grid(index: Tensor, weight: Tensor) -> Tensor:
-    """Embeddings as the whole-number layers take them."""
-    return to_grid(F.embedding(index, weight.double()))
 
 
 def level_masses(parameters: Tensor) -> Tensor:

@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from genlab.device import autocast, one_thread
 from genlab.models.contract import Batch, Images, Labels, check_labels
 from genlab.models.layers import Descent, micro_batch, pad_rows
-from genlab.models.pixel import LEVELS, Knobs, as_images, drawn, frequencies_of, in_order
+from genlab.models.pixel import Knobs, as_images, in_order
+from genlab.models.pixel_reader import LEVELS, drawn, frequencies_of
 from genlab.seeds import Seeds
 
 

@@ -7,7 +7,9 @@ import pytest
 import torch
 
 from genlab.models import build
-from genlab.models.pixel import FINE, Reader, counts_at, counts_before, drawn, in_order, in_reading_order, table
+from genlab.models.exact import to_grid
+from genlab.models.pixel import counts_at, counts_before, in_order, in_reading_order
+from genlab.models.pixel_reader import FINE, Reader, drawn, frequencies_of, on_grid, table
 from genlab.seeds import Seeds
 
 SMALL = {"shape": (1, 4, 4), "width": 16, "depth": 2, "reach": 3, "places": 8}
@@ -66,6 +68,18 @@ def test_whole_numbers_say_what_the_likelihood_says(changed):
     chosen = frequencies.gather(2, in_order(images)[..., None])[..., 0] / frequencies.sum(2)
     deviation = math.sqrt(model.count / 12) / FINE  # of rounding, a step of 1 / FINE nats a value
     assert torch.allclose(chosen.log().sum(1), model.log_prob(images).double(), atol=4 * deviation)
+
+
+@pytest.mark.parametrize("changed", [{}, {"memory": False}, {"shape": (3, 3, 2), "classes": 2}])
+def test_a_reader_says_to_the_bit_what_the_whole_network_says(changed):
+    model = small(**changed)
+    images = random_pictures(model, 5, levels=9)
+    flat, n = in_order(images), len(images)
+    rows, places = torch.arange(n).repeat_interleave(model.count), torch.arange(model.count).repeat(n)
+    counts = counts_before(flat).flatten(0, 1).double() if model.trust is not None else None
+    seen = model.look(flat, rows, places, torch.full_like(rows, model.classes), counts, on_grid)
+    logits = model.logits(to_grid(seen.double()), counts, model.exact(), to_grid)
+    assert torch.equal(all_logits(model, images).flatten(0, 1), frequencies_of(logits, 1.0))
 
 
 def test_neither_neighbours_nor_threads_change_a_bit():
