@@ -21,15 +21,14 @@ from torch import Tensor, nn
 
 from genlab.device import Recorded, autocast, one_thread
 from genlab.models.contract import Batch, Images, Labels, check_labels, knob
-from genlab.models.layers import Descent, micro_batch, pad_rows
+from genlab.models.diffusion_path import LEVELS, Path, flow_scheduler, noise_scheduler, together
+from genlab.models.layers import Descent, micro_batch
 from genlab.seeds import Seeds
 
 PROCESSES = ("noise", "flow")
-LEVELS = 1000  # noise levels that the network is trained on
 SOLVERS = ("second order", "first order", "fresh noise")
 HEAD = 64  # channels of an attention head: many small ones are slow on a CPU
 CLIP = 0.01  # of the range: pixels nearer its ends than this were clipped, or may have been
-CLIPPED = -5.1  # least log signal-to-noise ratio that the second-order solver starts from (the schedule's end is -inf)
 
 
 @dataclass(frozen=True)
@@ -41,6 +40,8 @@ class Knobs:
                            "class, much makes pictures typical and alike.")  # fmt: skip
     solver: str = knob("second order", choices=SOLVERS, help="How a step is taken: along a curve, along a straight "
                        "line, or with fresh noise after each.")  # fmt: skip
+    precision: str = knob("float32", choices=("float32", "bfloat16"), help="Numbers that the network computes in: "
+                          "bfloat16 keeps 8 binary digits, is quicker, and moves pixels a little.")  # fmt: skip
 
 
 class Diffusion(nn.Module):
@@ -209,7 +210,7 @@ class Diffusion(nn.Module):
         if not len(seeds):
             yield z.new_zeros(0, *self.shape)
             return
-        rows = micro_batch(z.device)
+        rows = together(z.device, knobs.precision)
         given = [[None] * len(z) if x is None else x.split(rows) for x in (labels, kept)]
         parts = [Path(self, *part, knobs, steps) for part in zip(z.split(rows), *given, strict=False)]
         for step in range(steps):
@@ -239,8 +240,8 @@ class Diffusion(nn.Module):
 
         On CUDA a full batch is answered by a recording: hundreds of small operations start as one.
         """
-        z = given[0]
-        if not z.is_cuda or len(z) != micro_batch(z.device) or torch.is_grad_enabled():
+        device, plain = given[0].device, torch.is_grad_enabled() or torch.is_autocast_enabled(given[0].device.type)
+        if plain or device.type != "cuda" or len(given[0]) != micro_batch(device):
             return self.asked(given)
         key = (next(self.parameters()).data_ptr(), *((x.shape, x.dtype) for x in given))
         if key not in self._recorded:
@@ -308,87 +309,3 @@ class Diffusion(nn.Module):
                 '"unet": ["diffusers", "UNet2DModel"]\n}\n'
             )
         return files
-
-
-class Path:
-    """One padded batch on its way from noise to pictures.
-
-    Args:
-        z: noise (n, ...), n up to `micro_batch` of its device.
-        labels: (n,) or None.
-        kept: pictures whose unknown pixels are no numbers, or None.
-    """
-
-    def __init__(
-        self, model: Diffusion, z: Tensor, labels: Labels | None, kept: Images | None, knobs: Knobs, steps: int
-    ):
-        self.model, self.count, self.guidance = model, len(z), float(knobs.guidance)
-        self.rows = micro_batch(z.device)
-        self.z = pad_rows(z, self.rows)
-        self.labels = None if labels is None else pad_rows(labels, self.rows)
-        self.kept, self.start = None if kept is None else pad_rows(model.folded(kept), self.rows), self.z
-        self.last = steps - 1
-        self.scheduler = solver(model.process, knobs.solver)
-        self.scheduler.set_timesteps(steps, device=z.device)
-        self.times = self.scheduler.timesteps
-        self.calls = 2 if len(self.times) > steps else 1  # of the network a step, but for the last
-
-    def advance(self, step: int, fresh: Tensor | None) -> Images:
-        """Take one step; the pictures that the network makes out now, (n, ...), as it sees them."""
-        clean = self.z
-        for t in self.times[self.calls * step : self.calls * (step + 1)]:
-            level = t.to(self.z.dtype).expand(len(self.z))
-            if self.kept is not None:
-                a, s = self.model.shares(t)
-                self.z = torch.where(self.kept.isnan(), self.z, a * self.kept + s * self.start)
-            told = self.model.told(self.z, level, self.labels, self.guidance)
-            clean, _ = self.model.parts(self.z, told, t)
-            if fresh is None:
-                self.z = self.scheduler.step(told, t, self.z).prev_sample
-            elif self.model.process == "noise":
-                fresh = pad_rows(fresh, self.rows)
-                self.z = self.scheduler.step(told, t, self.z, eta=1.0, variance_noise=fresh).prev_sample
-            else:
-                now, following = self.scheduler.sigmas[step : step + 2]
-                self.z = posterior(self.z, clean, now, following, pad_rows(fresh, self.rows))
-        return (self.z if step == self.last else clean)[: self.count]
-
-
-def posterior(z: Tensor, x: Tensor, t: Tensor, s: Tensor, e: Tensor) -> Tensor:
-    """A draw of z_s given z_t and x on a straight line, s < t (Kingma et al. 2021, appendix A.2, with a_t = 1 - t)."""
-    kept = (1 - t) / (1 - s)
-    added = t**2 - (kept * s) ** 2
-    return kept * (s / t) ** 2 * z + (1 - s) * added / t**2 * x + added.sqrt() * s / t * e
-
-
-# ---- diffusers' schedulers
-
-
-def noise_scheduler():
-    """The noise process: Nichol and Dhariwal's cosine schedule (2021, equation 17), its network telling v."""
-    from diffusers import DDPMScheduler
-
-    return DDPMScheduler(LEVELS, **NOISE)
-
-
-def flow_scheduler():
-    """The straight lines of flow matching."""
-    from diffusers import FlowMatchEulerDiscreteScheduler
-
-    return FlowMatchEulerDiscreteScheduler(LEVELS)
-
-
-NOISE = {"beta_schedule": "squaredcos_cap_v2", "prediction_type": "v_prediction", "clip_sample": False}
-
-
-def solver(process: str, name: str):
-    """A scheduler of diffusers that goes from noise to pictures; "fresh noise" takes the first-order one's levels."""
-    import diffusers
-
-    if process == "flow":
-        kind = "FlowMatchHeunDiscreteScheduler" if name == "second order" else "FlowMatchEulerDiscreteScheduler"
-        return getattr(diffusers, kind)(LEVELS)
-    if name == "second order":  # DPM-Solver++(2M), Lu et al. 2022
-        settings = {key: value for key, value in NOISE.items() if key != "clip_sample"}
-        return diffusers.DPMSolverMultistepScheduler(LEVELS, lambda_min_clipped=CLIPPED, **settings)
-    return diffusers.DDIMScheduler(LEVELS, timestep_spacing="trailing", **NOISE)

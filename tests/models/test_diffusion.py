@@ -13,8 +13,10 @@ from torch import nn
 from genlab import checkpoint
 from genlab.models import build
 from genlab.models.contract import check_knobs
-from genlab.models.diffusion import LEVELS, Knobs
+from genlab.models.diffusion import Knobs
+from genlab.models.diffusion_path import LEVELS
 from genlab.seeds import Seeds
+from genlab.studio import shelf
 
 MEAN, SPREAD = 0.3, 0.4  # of the Gaussian whose perfect denoiser is known
 
@@ -107,6 +109,26 @@ def test_the_way_back_ends_at_the_noise_that_was_started_from(process, solver):
     model, z = perfect(process), torch.linspace(-1, 1, 16, dtype=torch.float64).view(1, 1, 4, 4)
     found = model.retrace((ends(model, z, 100, solver) + 1) / 2, steps=100)
     assert torch.allclose(found, (z / z.std()).clamp(-1, 1).flatten(1), atol=0.05)
+
+
+@pytest.mark.parametrize("name", ["ddpm-fashion", "flow-portraits"])
+def test_short_numbers_move_pixels_a_little(name):
+    model = shelf.model(name)
+    labels = torch.arange(4) % model.classes if model.classes else None
+    drawn = {
+        p: model.sample(Seeds.count_from(0, 4), labels, Knobs(steps=6, precision=p)) for p in ("float32", "bfloat16")
+    }
+    error = (drawn["bfloat16"] - drawn["float32"]).square().flatten(1).mean(1).sqrt()
+    assert 0 < float(error.median()) < 0.01  # of most: where a path forks, it may end at another picture
+
+
+@pytest.mark.parametrize("count", [20, 64, 81])
+def test_short_numbers_are_the_same_in_any_company(count):
+    model, knobs = shelf.model("ddpm-fashion"), Knobs(steps=2, precision="bfloat16")
+    labels = torch.arange(count) % model.classes
+    together = model.sample(Seeds.count_from(0, count), labels, knobs)
+    for i in (2, count - 1):
+        assert torch.equal(model.sample(Seeds([i]), labels[i : i + 1], knobs)[0], together[i])
 
 
 def test_the_way_back_tells_nothing_where_pixels_were_clipped():
