@@ -89,8 +89,8 @@ def main() -> None:
     parser.add_argument("--likelihood", type=Path, metavar="FOLDER", help="measure likelihoods instead of speed")
     asked = parser.parse_args()
     if asked.likelihood:
-        kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-        RESULTS.write_text(json.dumps(kept | {"likelihood": likelihoods(asked.likelihood)}, indent=1) + "\n")
+        before = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+        RESULTS.write_text(json.dumps(before | {"likelihood": likelihoods(asked.likelihood)}, indent=1) + "\n")
         return
     torch.set_num_threads(1)
     model = checkpoint.load(checkpoint.SHELF / MODEL)
