@@ -6,11 +6,10 @@ inequality P(T >= t) <= exp(-t^2 / 2), whatever the picture is: photograph, draw
 probability is over the key, and nothing is assumed about pictures.
 
 The search is paid for. Poses (turn and scale) are the usual sizes and what the spectrum shows, chosen without the
-key; the upright one is tried at half the size too where a picture may be part of one that was reduced by two.
-Under each, eight views times 120 x 120 shifts are tried on the pilots' signs: that is the factor of the first p-value.
-The message's signs are independent of the pilots', so they pay only for the alignments that were decoded, times the
-2^32 payloads that have a valid authentication code: the second p-value. The smaller of the two counts twice, and
-every key again.
+key. Under each, eight views times 120 x 120 shifts are tried on the pilots' signs: that is the factor of the first
+p-value. The message's signs are independent of the pilots', so they pay only for the alignments that were decoded,
+times the 2^32 payloads that have a valid authentication code: the second p-value. The smaller of the two counts
+twice, and every key again.
 
 A mark says that somebody with the key wrote it, not that a picture is made here: it can be copied from one picture to
 another, so a verdict also needs the manifest or the ledger.
@@ -20,7 +19,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -31,7 +30,6 @@ from audits.watermark.streams import WatermarkError, signs
 SMALLEST = 64  # pixels of the shorter side
 FOUND = 4  # poses read off the spectrum, beside the upright ones of usual sizes
 DECODED = 4  # alignments whose message is read, for each key, beside the unmoved one
-CUT = 192  # pixels of the shorter side: smaller parts of a picture marked at half its size hold too little of the mark
 WORDS = 16  # candidates of each message, of which one with a right authentication code is taken first
 RATE = 1e-6  # false positives: above it no payload is reported
 FAINTEST, USUAL, BUSIEST = 45.0, 42.1, 36.1  # decibels: PSNR of the weakest mark, and of the strongest on calm and busy
@@ -222,7 +220,7 @@ def detect(
     """
     check_pixels(pixels)
     tables = [key_signs(key) for key in keys]
-    tried = max(1, len(tables)) * (2 + len(lattice.ZOOMS) + FOUND) * SHIFTS
+    tried = max(1, len(tables)) * (1 + len(lattice.ZOOMS) + FOUND) * SHIFTS
     if not tables or min(pixels.shape[:2]) < SMALLEST // 2:
         return Detection(1.0, None, tried, None)
     flat = seen(pixels)
@@ -231,11 +229,6 @@ def detect(
     best = _judged(flat, spectrum, upright, keys, tables, tried)
     if best.payload is None:
         best = min(best, _judged(flat, spectrum, _others(spectrum), keys, tables, tried), key=lambda d: d.p_value)
-    if best.payload is None and lattice.reduction(*pixels.shape[:2]) == 1 and min(pixels.shape[:2]) >= CUT:
-        flat = seen(lattice.reduced(lattice.luma(pixels), 2))
-        part = _judged(flat, Spectrum.of(flat), upright, keys, tables, tried)
-        if part.p_value < best.p_value:
-            best = replace(part, view=part.view and replace(part.view, scale=2 * part.view.scale))
     return best
 
 
@@ -264,7 +257,7 @@ def _judged(flat, spectrum, poses, keys, tables, tried: int) -> Detection:
             by_message, payload = 1.0, None
             if reading.genuine:
                 payload = codeword.payload_in(reading.word)
-                words = 2.0**codeword.PAYLOAD_BITS * (3 * DECODED + 2) * len(tables)  # three rounds, unmoved in two
+                words = 2.0**codeword.PAYLOAD_BITS * (2 * DECODED + 1) * len(tables)  # upright, found and unmoved
                 by_message = 2 * words * math.exp(-(max(reading.message, 0) ** 2) / 2)
             p_value = min(1.0, by_pilots, by_message)
             if p_value < best.p_value:

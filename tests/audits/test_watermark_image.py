@@ -74,7 +74,7 @@ def test_nothing_is_found_where_nothing_is(name):
     assert found.p_value > 1e-3
     assert found.payload is None
     assert found.view is None
-    assert found.tried == 3 * 15 * 8 * 120 * 120
+    assert found.tried == 3 * 14 * 8 * 120 * 120
 
 
 def test_another_key_finds_nothing_in_a_marked_picture():
