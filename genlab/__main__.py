@@ -1,5 +1,5 @@
-"""`python -m genlab {list, train, sample, encode, evaluate, audit, detect, compress, decompress, card}`, the house
-from a terminal.
+"""`python -m genlab {list, train, shorten, sample, encode, evaluate, audit, detect, compress, decompress, card}`, the
+house from a terminal.
 
 Exit status: 0 done, 1 it could not be done here (or a check failed), 2 the arguments are wrong, 130 interrupted.
 PyTorch is imported by the commands that need it, so that help and complaints come at once.
@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
-from genlab import compress_command, detect_command, encode_command, evaluate_command, sample_command
+from genlab import compress_command, detect_command, encode_command, evaluate_command, sample_command, shorten_command
 from genlab.card_text import number
 from genlab.terminal import Failed, console, new_table, progress_bar, watch
 
@@ -100,6 +100,7 @@ def parser() -> Parser:
     sample.set_defaults(command=sample_model)
 
     encode_command.declare(commands)
+    shorten_command.declare(commands)
     evaluate = commands.add_parser("evaluate", help="measure a model's figures again")
     evaluate.add_argument("name", metavar="NAME")
     evaluate.add_argument(

@@ -218,6 +218,11 @@ def load(folder: Path, device: str | torch.device = "cpu") -> nn.Module:
         raise CheckpointError(f"{config['name']}: the weights do not fit the model ({reason}).") from None
     if hasattr(model, "take_library_files"):
         take_files(model, folder, config)
+    if "few_steps" in config:
+        try:
+            model.take_few_steps(config["few_steps"])
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise CheckpointError(f"{config['name']}: few_steps of config.json cannot be read ({error}).") from None
     return model.to(device).eval().requires_grad_(False)
 
 

@@ -21,7 +21,8 @@ from torch import Tensor, nn
 
 from genlab.device import Recorded, autocast, one_thread
 from genlab.models.contract import Batch, Images, Labels, check_labels, knob
-from genlab.models.diffusion_path import LEVELS, Path, flow_scheduler, noise_scheduler, together
+from genlab.models.diffusion_fitted import FittedSteps
+from genlab.models.diffusion_path import FITTED, LEVELS, Path, flow_scheduler, noise_scheduler, together
 from genlab.models.layers import Descent, micro_batch
 from genlab.seeds import Seeds
 
@@ -42,6 +43,15 @@ class Knobs:
                        "line, or with fresh noise after each.")  # fmt: skip
     precision: str = knob("float32", choices=("float32", "bfloat16"), help="Numbers that the network computes in: "
                           "bfloat16 keeps 8 binary digits, is quicker, and moves pixels a little.")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class KnobsWithFewSteps(Knobs):
+    """Those of a model that a solver of few calls was fitted to."""
+
+    solver: str = knob("second order", choices=(*SOLVERS, FITTED), help="How a step is taken: along a curve, along a "
+                       "straight line, with fresh noise after each, or, however many are asked for, in the few calls "
+                       "that were fitted to this network.")  # fmt: skip
 
 
 class Diffusion(nn.Module):
@@ -109,6 +119,7 @@ class Diffusion(nn.Module):
         for module in self.unet.modules():  # plain products: on few places the fused kernel's gradient is slower
             if isinstance(module, Attention):
                 module.set_processor(AttnProcessor())
+        self.few_steps: FittedSteps | None = None
         self._recorded: dict[tuple, Recorded] = {}
         with torch.no_grad():  # a network that starts as silence
             nn.init.zeros_(self.unet.conv_out.weight)
@@ -121,7 +132,15 @@ class Diffusion(nn.Module):
     def default_knobs(self) -> Knobs:
         """The knobs as they stand when nobody turns them."""
         solver = SOLVERS[1] if self.process == "flow" else SOLVERS[0]  # of twice the calls, on lines that are straight
-        return Knobs(guidance=self.guidance if self.classes else 1.0, solver=solver)
+        return self.Knobs(guidance=self.guidance if self.classes else 1.0, solver=solver)
+
+    def take_few_steps(self, kept: dict) -> None:
+        """Offer the solver of few calls that `config.json` keeps.
+
+        Raises:
+            ValueError, KeyError, TypeError: it is no such table.
+        """
+        self.few_steps, self.Knobs = FittedSteps.of(kept), KnobsWithFewSteps
 
     @property
     def idle_knobs(self) -> tuple[str, ...]:
@@ -205,7 +224,8 @@ class Diffusion(nn.Module):
     ) -> Iterator[Images]:
         """`denoised` with labels that are in order; pictures whose known pixels are given stay there as they are."""
         knobs = knobs or self.default_knobs()
-        steps, size = int(knobs.steps), self.folded(torch.zeros(1, *self.shape)).shape[1:]
+        steps = len(self.few_steps) if knobs.solver == FITTED else int(knobs.steps)
+        size = self.folded(torch.zeros(1, *self.shape)).shape[1:]
         z = seeds.randn(*size)
         if not len(seeds):
             yield z.new_zeros(0, *self.shape)
@@ -259,10 +279,11 @@ class Diffusion(nn.Module):
         return a * z - s * told, s * z + a * told
 
     def shares(self, t: Tensor) -> tuple[Tensor, Tensor]:
-        """a_t and s_t."""
+        """a_t and s_t; between whole levels they are interpolated."""
         if self.process == "flow":
             return 1 - t / LEVELS, t / LEVELS
-        return self.signal[t.long()], self.noise[t.long()]
+        low = t.detach().long().clamp(max=LEVELS - 2)
+        return tuple(torch.lerp(x[low], x[low + 1], (t - low).to(x.dtype)) for x in (self.signal, self.noise))
 
     # ---- back to the noise
 

@@ -13,6 +13,7 @@ from genlab.models.layers import micro_batch, pad_rows
 if TYPE_CHECKING:
     from genlab.models.diffusion import Diffusion, Knobs
 
+FITTED = "fitted steps"
 LEVELS = 1000  # noise levels that the network is trained on
 CLIPPED = -5.1  # least log signal-to-noise ratio that the second-order solver starts from (the schedule's end is -inf)
 WIDE = 4  # batches at once where numbers are short: rows of bfloat16 come out the same in any number of full batches
@@ -39,21 +40,26 @@ class Path:
         self.labels = None if labels is None else pad_rows(labels, self.rows)
         self.kept, self.start = None if kept is None else pad_rows(model.folded(kept), self.rows), self.z
         self.last, self.short = steps - 1, knobs.precision == "bfloat16"
-        self.scheduler = solver(model.process, knobs.solver)
-        self.scheduler.set_timesteps(steps, device=z.device)
-        self.times = self.scheduler.timesteps
+        self.few, self.seen = (model.few_steps, []) if knobs.solver == FITTED else (None, [])
+        if self.few is None:
+            self.scheduler = solver(model.process, knobs.solver)
+            self.scheduler.set_timesteps(steps, device=z.device)
+        self.times = self.scheduler.timesteps if self.few is None else torch.tensor(self.few.levels, device=z.device)
         self.calls = 2 if len(self.times) > steps else 1  # of the network a step, but for the last
 
     def advance(self, step: int, fresh: Tensor | None) -> Images:
         """Take one step; the pictures that the network makes out now, (n, ...), as it sees them."""
         clean = self.z
         for t in self.times[self.calls * step : self.calls * (step + 1)]:
-            level = t.to(self.z.dtype).expand(len(self.z))
             if self.kept is not None:
                 a, s = self.model.shares(t)
                 self.z = torch.where(self.kept.isnan(), self.z, a * self.kept + s * self.start)
-            with autocast(self.z.device) if self.short else nullcontext():
-                told = self.model.told(self.z, level, self.labels, self.guidance).to(self.z.dtype)
+            if self.few is not None:
+                told = self.told(self.few.shown[step] * self.z, torch.full_like(t, self.few.told[step]))
+                self.z = self.few.advance(step, self.z, told, self.seen, self.model)
+                clean = self.seen[-1]
+                continue
+            told = self.told(self.z, t)
             clean, _ = self.model.parts(self.z, told, t)
             if fresh is None:
                 self.z = self.scheduler.step(told, t, self.z).prev_sample
@@ -64,6 +70,12 @@ class Path:
                 now, following = self.scheduler.sigmas[step : step + 2]
                 self.z = posterior(self.z, clean, now, following, pad_rows(fresh, self.rows))
         return (self.z if step == self.last else clean)[: self.count]
+
+    def told(self, z: Tensor, t: Tensor) -> Tensor:
+        """What the network says of z at level t, in the numbers that were asked for."""
+        level = t.to(z.dtype).expand(len(z))
+        with autocast(z.device) if self.short else nullcontext():
+            return self.model.told(z, level, self.labels, self.guidance).to(z.dtype)
 
 
 def together(device: torch.device, precision: str) -> int:

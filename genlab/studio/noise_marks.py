@@ -14,7 +14,7 @@ from genlab.studio.shelf import Entry, StudioError
 GREY = 8  # of 255: what the colours of a pixel may differ by, on average, in a grey picture
 SQUARE = 0.02  # of a side: what height and width may differ by where one item is looked for
 FINE = 0.25  # of a sheet's variance that is finer than the pixels of one item in its place, at the least
-ENLARGED = 0.02  # of an enlarged item's variance that may be finer than its pixels, after any edit its noise survives
+ENLARGED = 0.1  # of an enlarged item's variance that may be finer than its pixels: three rows cut off leave .03 to .13
 CELLS = 8  # items of a sheet that are looked at: its first row
 
 

@@ -41,7 +41,8 @@ class Perfect(nn.Module):
         if self.process == "flow":
             s = (t.double() / LEVELS).view(-1, 1, 1, 1)
             return 1 - s, s
-        return self.signal[t.long()].view(-1, 1, 1, 1), self.noise[t.long()].view(-1, 1, 1, 1)
+        low = t.detach().long().clamp(max=LEVELS - 2)
+        return (torch.lerp(x[low], x[low + 1], (t - low).double()).view(-1, 1, 1, 1) for x in (self.signal, self.noise))
 
 
 def perfect(process: str):
