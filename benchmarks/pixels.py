@@ -90,7 +90,8 @@ def main() -> None:
     asked = parser.parse_args()
     if asked.likelihood:
         before = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-        RESULTS.write_text(json.dumps(before | {"likelihood": likelihoods(asked.likelihood)}, indent=1) + "\n")
+        told = before.get("likelihood", {}) | likelihoods(asked.likelihood)
+        RESULTS.write_text(json.dumps(before | {"likelihood": told}, indent=1) + "\n")
         return
     torch.set_num_threads(1)
     model = checkpoint.load(checkpoint.SHELF / MODEL)

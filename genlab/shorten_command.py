@@ -14,12 +14,12 @@ def declare(commands) -> None:
     shorten = commands.add_parser("shorten", help="fit a solver of few calls to a diffusion model")
     shorten.add_argument("name", metavar="NAME", help="a diffusion model on the shelf")
     shorten.add_argument("--calls", type=int, default=4, help="of the network a draw, 2 to 16 (default: 4)")
-    shorten.add_argument("--steps", type=int, default=240, metavar="N", help="of the fit (default: 240)")
+    shorten.add_argument("--steps", type=int, default=300, metavar="N", help="of the fit (default: 300)")
     shorten.set_defaults(command=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Fit the numbers and keep them in the model's `config.json`; some four seconds of a core a step.
+    """Fit the numbers and keep them in the model's `config.json`; two to four seconds of a core a step.
 
     Raises:
         ValueError: one sentence about what was given and what is allowed.

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from genlab.device import Recorded, autocast, one_thread
 from genlab.models.contract import Batch, Images, Labels, check_labels, knob
-from genlab.models.diffusion_fitted import FittedSteps
+from genlab.models.diffusion_fitted import FittedSteps, add_nudge, nudging
 from genlab.models.diffusion_path import FITTED, LEVELS, Path, flow_scheduler, noise_scheduler, together
 from genlab.models.layers import Descent, micro_batch
 from genlab.seeds import Seeds
@@ -119,7 +119,8 @@ class Diffusion(nn.Module):
         for module in self.unet.modules():  # plain products: on few places the fused kernel's gradient is slower
             if isinstance(module, Attention):
                 module.set_processor(AttnProcessor())
-        self.few_steps: FittedSteps | None = None
+        self.embedding, self.few_steps = 4 * widths[0], None  # width of what the U-Net is told of a level
+        self.unet.time_embedding.register_forward_hook(add_nudge)
         self._recorded: dict[tuple, Recorded] = {}
         with torch.no_grad():  # a network that starts as silence
             nn.init.zeros_(self.unet.conv_out.weight)
@@ -140,7 +141,7 @@ class Diffusion(nn.Module):
         Raises:
             ValueError, KeyError, TypeError: it is no such table.
         """
-        self.few_steps, self.Knobs = FittedSteps.of(kept), KnobsWithFewSteps
+        self.few_steps, self.Knobs = FittedSteps.of(kept, self.embedding), KnobsWithFewSteps
 
     @property
     def idle_knobs(self) -> tuple[str, ...]:
@@ -260,7 +261,8 @@ class Diffusion(nn.Module):
 
         On CUDA a full batch is answered by a recording: hundreds of small operations start as one.
         """
-        device, plain = given[0].device, torch.is_grad_enabled() or torch.is_autocast_enabled(given[0].device.type)
+        device = given[0].device
+        plain = torch.is_grad_enabled() or torch.is_autocast_enabled(device.type) or nudging()
         if plain or device.type != "cuda" or len(given[0]) != micro_batch(device):
             return self.asked(given)
         key = (next(self.parameters()).data_ptr(), *((x.shape, x.dtype) for x in given))

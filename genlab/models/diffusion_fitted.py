@@ -2,8 +2,10 @@
 
 A multistep solver weighs the pictures that the network made out so far by formulas that hold for any smooth path. With
 four calls the paths of one network are better followed by numbers of its own (Shaul et al. 2024, bespoke
-non-stationary solvers): at which noise levels it is called, what it is told they are, by how much it is shown its
-input, and how a step weighs all that it has made out. The network itself stays as it is.
+non-stationary solvers): at which noise levels it is called, what it is told they are, by how much its input is
+multiplied, and how a step weighs all that it has made out. What it is told is more than a level: a vector is added to
+the embedding of the level, a step its own, as prompts are tuned for language models (Lester et al. 2021). The weights
+stay as they are.
 
 They are fitted by gradient descent, so that draws match those of many steps from the same noise: sums over patches and
 over whole pictures are to be distributed alike (the sliced Wasserstein distance: Rabin et al. 2012), and pictures near
@@ -11,6 +13,8 @@ each other. No judge is asked, and no real picture.
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
@@ -18,12 +22,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from genlab.device import autocast
+
 if TYPE_CHECKING:
     from genlab.models.diffusion import Diffusion
 
 PATCHES, LINES = (5, 9), 128  # sides of patches that are compared, and random sums of each
 NEAR = 0.05  # what the mean squared error counts beside those distributions
 BATCH, RATE, RATE_OF_LEVELS = 64, 0.02, 0.03
+DIGITS = 5  # of the vectors, after the point
+_nudge: ContextVar[Tensor | None] = ContextVar("nudge", default=None)
 
 
 @dataclass(frozen=True)
@@ -36,6 +44,7 @@ class FittedSteps:
         shown: what its input is multiplied by.
         kept: what the noisy picture is multiplied by after each call.
         weights: and what the pictures made out so far add to it; row i has i + 1.
+        nudges: what is added to the embedding of the level, each of its width.
     """
 
     levels: tuple[float, ...]
@@ -43,21 +52,24 @@ class FittedSteps:
     shown: tuple[float, ...]
     kept: tuple[float, ...]
     weights: tuple[tuple[float, ...], ...]
+    nudges: tuple[tuple[float, ...], ...]
 
     @classmethod
-    def of(cls, kept: dict) -> "FittedSteps":
-        """From what `config.json` keeps.
+    def of(cls, kept: dict, width: int) -> "FittedSteps":
+        """From what `config.json` keeps, for embeddings of that width.
 
         Raises:
             ValueError, KeyError, TypeError: it is no such table.
         """
-        rows = tuple(tuple(map(float, row)) for row in kept["weights"])
+        rows, nudges = (tuple(tuple(map(float, row)) for row in kept[key]) for key in ("weights", "nudges"))
         columns = {key: tuple(map(float, kept[key])) for key in ("levels", "told", "shown", "kept")}
         if not rows or {len(c) for c in columns.values()} != {len(rows)}:
             raise ValueError("a fitted solver has as many levels as rows of weights")
         if [len(row) for row in rows] != list(range(1, len(rows) + 1)):
             raise ValueError("row i of a fitted solver has i + 1 weights")
-        return cls(**columns, weights=rows)
+        if [len(nudge) for nudge in nudges] != [width] * len(rows):
+            raise ValueError(f"a fitted solver has a nudge of {width} numbers a step")
+        return cls(**columns, weights=rows, nudges=nudges)
 
     def plain(self) -> dict:
         return asdict(self)
@@ -71,6 +83,26 @@ class FittedSteps:
         return self.kept[step] * z + sum(w * x for w, x in zip(self.weights[step], seen, strict=True))
 
 
+@contextmanager
+def nudged(by: Tensor) -> Iterator[None]:
+    """Inside, the calling thread's networks add this to the embedding of the level that they are told."""
+    before = _nudge.set(by)
+    try:
+        yield
+    finally:
+        _nudge.reset(before)
+
+
+def nudging() -> bool:
+    return _nudge.get() is not None
+
+
+def add_nudge(module: nn.Module, given: tuple, embedded: Tensor) -> Tensor:
+    """The forward hook of a network's embedding of levels."""
+    by = _nudge.get()
+    return embedded if by is None else embedded + by.to(embedded)
+
+
 class Fit(nn.Module):
     """The numbers while they are fitted: what is learnt is how far each is from the second-order multistep solver's."""
 
@@ -81,6 +113,7 @@ class Fit(nn.Module):
         self.gaps = nn.Parameter((-edges.diff() / self.top).log())
         self.told, self.shown, self.kept = (nn.Parameter(torch.zeros(count)) for _ in range(3))
         self.weights = nn.Parameter(torch.zeros(count, count))
+        self.nudges = nn.Parameter(torch.zeros(count, model.embedding))
 
     def levels(self) -> Tensor:
         return self.top * (1 - self.gaps.softmax(0).cumsum(0)[:-1])
@@ -104,8 +137,9 @@ class Fit(nn.Module):
     def forward(self, z: Tensor, labels: Tensor | None) -> Tensor:
         """Draws, folded, from noise."""
         model, seen = self.model[0], []
-        for level, told, shown, kept, weights in self.numbers():
-            answer = model.told(shown * z, told.expand(len(z)), labels, 1.0)
+        for nudge, (level, told, shown, kept, weights) in zip(self.nudges, self.numbers(), strict=True):
+            with nudged(nudge), autocast(z.device):
+                answer = model.told(shown * z, told.expand(len(z)), labels, 1.0).to(z.dtype)
             seen.append(model.parts(z, answer, level)[0])
             z = kept * z + sum(w * x for w, x in zip(weights, seen, strict=True))
         return z
@@ -113,7 +147,9 @@ class Fit(nn.Module):
     @torch.no_grad()
     def table(self) -> FittedSteps:
         *columns, rows = zip(*self.numbers(), strict=True)
-        return FittedSteps(*(tuple(map(float, c)) for c in columns), tuple(tuple(map(float, row)) for row in rows))
+        nudges = tuple(tuple(round(float(x), DIGITS) for x in row) for row in self.nudges)
+        rows = tuple(tuple(map(float, row)) for row in rows)
+        return FittedSteps(*(tuple(map(float, column)) for column in columns), rows, nudges)
 
 
 def fit(
@@ -140,7 +176,7 @@ def fit(
         nn.utils.clip_grad_norm_(fitted.parameters(), 1.0)
         optimiser.step()
         slower.step()
-        yield fitted, float(loss)
+        yield fitted, float(loss.detach())
 
 
 def apart(made: Tensor, ends: Tensor, stream: torch.Generator) -> Tensor:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from genlab.device import autocast
 from genlab.models.contract import Images, Labels
+from genlab.models.diffusion_fitted import nudged
 from genlab.models.layers import micro_batch, pad_rows
 
 if TYPE_CHECKING:
@@ -55,7 +56,8 @@ class Path:
                 a, s = self.model.shares(t)
                 self.z = torch.where(self.kept.isnan(), self.z, a * self.kept + s * self.start)
             if self.few is not None:
-                told = self.told(self.few.shown[step] * self.z, torch.full_like(t, self.few.told[step]))
+                with nudged(torch.tensor(self.few.nudges[step])):
+                    told = self.told(self.few.shown[step] * self.z, torch.full_like(t, self.few.told[step]))
                 self.z = self.few.advance(step, self.z, told, self.seen, self.model)
                 clean = self.seen[-1]
                 continue

@@ -61,12 +61,17 @@ def test_only_a_model_with_a_table_offers_the_solver():
     assert model.default_knobs().solver == "second order"
 
 
-@pytest.mark.parametrize("damage", [{"weights": [[1.0]]}, {"levels": None}, {"weights": "no"}, {"kept": ["x"] * 3}])
+DAMAGES = ({"weights": [[1.0]]}, {"levels": None}, {"weights": "no"}, {"kept": ["x"] * 3}, {"nudges": [[0.0]] * 3})
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_table_is_told_and_not_used(tmp_path, damage):
     folder = tmp_path / "ddpm-fashion"
     shutil.copytree(checkpoint.SHELF / "ddpm-fashion", folder)
     config = checkpoint.read(folder)
-    table = Fit(perfect("noise"), LEVELS).table().plain()
+    table = Fit(checkpoint.load(folder), LEVELS).table().plain()
+    checkpoint.write_config(folder, config | {"few_steps": table})
+    assert checkpoint.load(folder).few_steps == FittedSteps.of(table, 192)
     checkpoint.write_config(folder, config | {"few_steps": table | damage})
     with pytest.raises(checkpoint.CheckpointError, match=r"few_steps of config\.json cannot be read"):
         checkpoint.load(folder)
