@@ -1,6 +1,6 @@
 """Diffusion models: which guidance, how few steps, and how fast beside diffusers' own loop.
 
-    python benchmarks/diffusion.py [guidance] [steps] [speed] [--model ddpm-fashion]
+    python benchmarks/diffusion.py [guidance] [steps] [fitted] [speed] [--model ddpm-fashion]
 
 The guidance is chosen on the last 10,000 items of the training split, so that no knob ever saw the test items; the
 distance by number of network evaluations is of unguided samples against the test items, as in the model's card.
@@ -22,14 +22,14 @@ from serving import machine
 
 from audits.quality import frechet_finding
 from genlab.data import load
-from genlab.models.diffusion import Knobs
+from genlab.models.diffusion import FITTED, Knobs
 from genlab.models.diffusion_path import solver
 from genlab.seeds import Seeds
 from genlab.studio import shelf
 from genlab.studio.evaluate import draw, features, judge_of
 
 RESULTS = Path(__file__).resolve().parent / "results" / "diffusion.json"
-SECTIONS = ("guidance", "steps", "speed")
+SECTIONS = ("guidance", "steps", "fitted", "speed")
 PUSHES = (1.0, 1.1, 1.25, 1.5)
 CALLS = (50, 8, 4)  # of the network an item
 CHOSEN_ON, COUNT = 3_000, 10_000  # items drawn
@@ -62,6 +62,22 @@ def steps(model, data: str) -> dict:
         print("calls", calls, found[str(calls)], flush=True)
     fifty = found[str(CALLS[0])]["value"]
     return {"distance": found, "over fifty": {calls: round(row["value"] / fifty, 3) for calls, row in found.items()}}
+
+
+def fitted(model, data: str) -> dict:
+    """The same for the fitted steps of a model that has them."""
+    if model.few_steps is None:
+        return {}
+    judge = judge_of(data)
+    real = features(judge, load(data, "test").items)
+    row = told(frechet_finding(real, features(judge, draw(model, COUNT, guidance=1.0, solver=FITTED)[0])))
+    return {"calls": len(model.few_steps), "distance": row}
+
+
+def over_fifty(value: float, kept: dict) -> dict:
+    """A distance over those of fifty calls that are kept of a model."""
+    found = {name: section["distance"][str(CALLS[0])]["value"] for name, section in kept.items() if "steps" in name}
+    return {f"over fifty, {name}": round(value / fifty, 3) for name, fifty in found.items()}
 
 
 def speed(model, data: str) -> dict:
@@ -151,6 +167,8 @@ def main() -> None:
     for section in asked.sections or SECTIONS:
         figures = globals()[section](model, config["recipe"]["data"])
         kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+        if section == "fitted" and figures:
+            figures |= over_fifty(figures["distance"]["value"], kept.get(asked.model, {}))
         about = {"weights": config["weights_sha256"], "machine": machine()}
         if there:
             about["device"] = torch.cuda.get_device_name()

@@ -32,6 +32,7 @@ from audits.quality import frechet
 from audits.watermark import noise
 from audits.watermark.attacks import ATTACKS
 from genlab.data import load
+from genlab.models.diffusion import FITTED
 from genlab.studio import generate, pictures, shelf
 from genlab.studio.noise_marks import candidates, retraced
 
@@ -100,6 +101,9 @@ def knobs(name: str, count: int) -> dict:
         title = f"{turned.steps:g} steps, guidance {turned.guidance:g}"
         found[title] = told(p_values(name, drawn(name, 0, count, turned)))
         print(title, found[title], flush=True)
+    if shelf.model(name).few_steps is not None:
+        found[FITTED] = told(p_values(name, drawn(name, 0, count, replace(start, solver=FITTED))))
+        print(FITTED, found[FITTED], flush=True)
     return found
 
 

@@ -64,7 +64,10 @@ def _bench() -> tuple[list, list, gr.Button]:
     with gr.Row(elem_classes="result-first"):
         with gr.Column(scale=5, min_width=300):
             with gr.Row():
-                model = gr.Dropdown([], label="Model", filterable=False, min_width=180)
+                model = gr.Dropdown(
+                    [], label="Model", elem_id="attack-model", allow_custom_value=True, min_width=180,
+                    info="Or hub:owner/model, a pipeline of the Hub that needs no text.",
+                )  # fmt: skip
                 seed = gr.Number(0, label="Seed", precision=0, min_width=120)
             parts = {f.name: f for f in dataclasses.fields(Edit)}
             made: dict[str, Any] = {}

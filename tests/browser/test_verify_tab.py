@@ -138,6 +138,9 @@ def test_the_attack_bench(page):
     found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
     assert not [(v["id"], node["html"][:200]) for v in found for node in v["nodes"]]
     assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
+    page.locator("#attack-model input").fill("hub:one-word")
+    page.locator("#attack-model input").press("Enter")
+    page.wait_for_selector("text=named owner/model")
 
 
 def test_the_attack_endpoint(app):
