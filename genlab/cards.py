@@ -17,7 +17,7 @@ from genlab import checkpoint
 from genlab.card_metadata import LICENCE, SPDX, TASKS, front_matter, lawful
 from genlab.card_sources import BY_ARCHIVE, BY_PIXEL, SOURCES, Source
 from genlab.card_text import PLACEHOLDER, TYPED, about, duration, filled, interval, number, section, spoken
-from genlab.models import FAMILIES
+from genlab.models import FAMILIES, build
 
 SECTIONS = (
     "Model details",
@@ -200,15 +200,25 @@ def details(config: dict[str, Any], folder: Path) -> str:
         f"- Parameters: {config['parameters']:,}. Weights: `{file}`, sha256 `{config['weights_sha256']}`{packed}.",
         f"- Made with {versions}.",
     ]
-    knobs = getattr(kind, "Knobs", None)
-    if knobs:
-        lines += ["", "| knob | default | range | what it does |", "|---|---|---|---|"]
-        for field in dataclasses.fields(knobs):
-            m = field.metadata
-            span = ", ".join(m["choices"]) if m["choices"] else f"{m['low']:g} to {m['high']:g}"
-            lines.append(f"| {field.name} | {field.default} | {span} | {m['help']} |")
+    lines += knobs(config)
     lines += ["", "The recipe:", "", "```json", json.dumps(config["recipe"], indent=1), "```"]
     return "\n".join(lines)
+
+
+def knobs(config: dict[str, Any]) -> list[str]:
+    """A table of the knobs that this very model has, as they stand when nobody turns them; nothing without knobs."""
+    model = build(config["recipe"]["family"], config["recipe"]["model"])
+    if not hasattr(model, "Knobs"):
+        return []
+    if "few_steps" in config:
+        model.take_few_steps(config["few_steps"])
+    start = model.default_knobs() if hasattr(model, "default_knobs") else model.Knobs()
+    lines = ["", "| knob | default | range | what it does |", "|---|---|---|---|"]
+    for field in dataclasses.fields(start):
+        m = field.metadata
+        span = ", ".join(m["choices"]) if m["choices"] else f"{m['low']:g} to {m['high']:g}"
+        lines.append(f"| {field.name} | {getattr(start, field.name)} | {span} | {m['help']} |")
+    return lines
 
 
 def training_data(source: Source, trained: dict[str, Any]) -> str:
