@@ -14,7 +14,6 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from transformers import BertConfig, BertForMaskedLM
 
 from genlab.device import autocast
 from genlab.models import tokens as vocabulary_of
@@ -56,6 +55,8 @@ class BERT(nn.Module):
         asked: float = 0.25,
     ):
         super().__init__()
+        from transformers import BertConfig, BertForMaskedLM  # seconds, which no picture waits for
+
         if width % heads:
             raise ValueError(f"The width must be a multiple of {heads} heads; {width} was given.")
         self.vocabulary, self.context, self.asked = vocabulary, context, asked

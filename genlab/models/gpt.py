@@ -8,19 +8,12 @@ tokens in front (Keskar et al. 2019, CTRL): asked for, they are given; left out,
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from transformers import (
-    GPT2Config,
-    GPT2LMHeadModel,
-    LogitsProcessorList,
-    TemperatureLogitsWarper,
-    TopKLogitsWarper,
-    TopPLogitsWarper,
-)
 
 from genlab.device import autocast
 from genlab.models import tokens as vocabulary_of
@@ -29,6 +22,9 @@ from genlab.models.layers import MICRO_BATCH, Descent, attention, pad_rows
 from genlab.models.tokens import ANY, END, PAD, opened
 from genlab.models.untied import untie
 from genlab.seeds import Seeds
+
+if TYPE_CHECKING:
+    from transformers import LogitsProcessorList
 
 HIDDEN = 2  # the control token of a group that is not told, `ANY`
 GREEDY = 0.02  # temperatures below take the likeliest token
@@ -86,6 +82,8 @@ class GPT(nn.Module):
         hidden: float = 0.15,
     ):
         super().__init__()
+        from transformers import GPT2Config, GPT2LMHeadModel  # seconds, which no picture waits for
+
         if width % heads:
             raise ValueError(f"The width must be a multiple of {heads} heads; {width} was given.")
         self.vocabulary, self.units, self.context, self.hidden = vocabulary, units, context, hidden
@@ -247,7 +245,7 @@ class GPT(nn.Module):
         *,
         most: int,
         adjust: Adjust | None = None,
-        processors: LogitsProcessorList | None = None,
+        processors: "LogitsProcessorList | None" = None,
         ends: bool = True,
         towards: tuple[Sequence[int], float] | None = None,
     ) -> Iterator[Drawn]:
@@ -357,8 +355,10 @@ class GPT(nn.Module):
         self.described = vocabulary_of.kept(folder, self.vocabulary)
 
 
-def warpers(knobs: Knobs) -> LogitsProcessorList:
+def warpers(knobs: Knobs) -> "LogitsProcessorList":
     """The knobs as transformers' processors."""
+    from transformers import LogitsProcessorList, TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
+
     warp = LogitsProcessorList()
     if knobs.temperature >= GREEDY and knobs.temperature != 1:
         warp.append(TemperatureLogitsWarper(float(knobs.temperature)))
