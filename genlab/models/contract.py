@@ -175,6 +175,21 @@ class Completer(Protocol):
 
 
 @runtime_checkable
+class Varier(Protocol):
+    """Draws pictures that are like the given ones (n, c, h, w): a share `change` of the way, in (0, 1], from noise.
+
+    Labels of None tell the model no class. `vary` raises ValueError, in one sentence, where knobs do not go with it.
+    """
+
+    shape: tuple[int, ...]
+    classes: int
+
+    def vary(
+        self, images: Images, seeds: Seeds, labels: Labels | None = None, knobs: Any = None, *, change: float = 0.5
+    ) -> Images: ...
+
+
+@runtime_checkable
 class Writer(Protocol):
     """Draws texts token by token, and says how unlikely each token of a text is.
 
@@ -231,6 +246,7 @@ CAPABILITIES = {
     "watch": Stepwise,
     "denoise": Denoiser,
     "complete": Completer,
+    "vary": Varier,
     "retrace": Retracer,
     "write": Writer,
     "fill": Filler,

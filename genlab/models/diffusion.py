@@ -209,21 +209,61 @@ class Diffusion(nn.Module):
             missing: bool (n, h, w).
             labels: None tells the model no class.
         """
-        if labels is not None:
-            labels = check_labels(labels, seeds, self.classes)
-        elif self.classes:
-            labels = torch.full((len(seeds),), self.classes, device=seeds.device)
+        labels = self.told_or_any(labels, seeds)
         holes = missing[:, None].expand(images.shape)
         kept = torch.where(holes, torch.nan, images)
         for last in self.walk(seeds, labels, knobs, kept):  # noqa: B007
             pass
         return torch.where(holes, last, images)
 
+    def vary(
+        self,
+        images: Images,
+        seeds: Seeds,
+        labels: Labels | None = None,
+        knobs: Knobs | None = None,
+        *,
+        change: float = 0.5,
+    ) -> Images:
+        """Other pictures of the same make: the given ones are drowned part of the way, and noise is taken out again.
+
+        SDEdit (Meng et al. 2022). What is finer than the noise is drawn anew, what is coarser stays.
+
+        Args:
+            change: the share of the way, in (0, 1]; 1 keeps nothing. The knob's steps are all taken on it.
+            labels: None tells the model no class.
+
+        Raises:
+            ValueError: the share is out of range, or the solver knows the whole way only.
+        """
+        if not 0 < change <= 1:
+            raise ValueError(f"The share of the way is above 0 and at most 1; {change} was given.")
+        knobs = knobs or self.default_knobs()
+        if knobs.solver == FITTED:
+            raise ValueError(f"{FITTED} start from noise alone: choose another solver to change a picture.")
+        last = None
+        with one_thread():
+            for last in self.walk(seeds, self.told_or_any(labels, seeds), knobs, begun=images, way=change):  # noqa: B007
+                pass
+        return last
+
+    def told_or_any(self, labels: Labels | None, seeds: Seeds) -> Labels | None:
+        """The labels; where there are none, the number that stands for any class."""
+        if labels is None and self.classes:
+            return torch.full((len(seeds),), self.classes, device=seeds.device)
+        return check_labels(labels, seeds, self.classes)
+
     @torch.no_grad()
     def walk(
-        self, seeds: Seeds, labels: Labels | None, knobs: Knobs | None, kept: Images | None = None
+        self,
+        seeds: Seeds,
+        labels: Labels | None,
+        knobs: Knobs | None,
+        kept: Images | None = None,
+        begun: Images | None = None,
+        way: float = 1.0,
     ) -> Iterator[Images]:
-        """`denoised` with labels that are in order; pictures whose known pixels are given stay there as they are."""
+        """`denoised` with labels that are in order; `kept`, `begun` and `way` as in `Path`."""
         knobs = knobs or self.default_knobs()
         steps = len(self.few_steps) if knobs.solver == FITTED else int(knobs.steps)
         size = self.folded(torch.zeros(1, *self.shape)).shape[1:]
@@ -232,8 +272,8 @@ class Diffusion(nn.Module):
             yield z.new_zeros(0, *self.shape)
             return
         rows = together(z.device, knobs.precision)
-        given = [[None] * len(z) if x is None else x.split(rows) for x in (labels, kept)]
-        parts = [Path(self, *part, knobs, steps) for part in zip(z.split(rows), *given, strict=False)]
+        given = [[None] * len(z) if x is None else x.split(rows) for x in (labels, kept, begun)]
+        parts = [Path(self, *part, knobs, steps, way) for part in zip(z.split(rows), *given, strict=False)]
         for step in range(steps):
             fresh = [None] * len(parts)
             if knobs.solver == "fresh noise":

@@ -27,10 +27,20 @@ class Path:
         z: noise (n, ...), n up to `together`.
         labels: (n,) or None.
         kept: pictures whose unknown pixels are no numbers, or None.
+        begun: pictures that noise is added to as far as the way starts from, or None: noise alone.
+        way: share of the way from noise to picture that is gone, in (0, 1]; all of it where nothing is begun.
     """
 
     def __init__(
-        self, model: "Diffusion", z: Tensor, labels: Labels | None, kept: Images | None, knobs: "Knobs", steps: int
+        self,
+        model: "Diffusion",
+        z: Tensor,
+        labels: Labels | None,
+        kept: Images | None,
+        begun: Images | None,
+        knobs: "Knobs",
+        steps: int,
+        way: float = 1.0,
     ):
         self.model, self.count, self.guidance = model, len(z), float(knobs.guidance)
         full = micro_batch(z.device)
@@ -42,11 +52,18 @@ class Path:
         self.kept, self.start = None if kept is None else pad_rows(model.folded(kept), self.rows), self.z
         self.last, self.short = steps - 1, knobs.precision == "bfloat16"
         self.few, self.seen = (model.few_steps, []) if knobs.solver == FITTED else (None, [])
+        self.skipped = max(min(round(steps / way), LEVELS) - steps, 0)  # of a whole way in steps of this length
         if self.few is None:
             self.scheduler = solver(model.process, knobs.solver)
-            self.scheduler.set_timesteps(steps, device=z.device)
-        self.times = self.scheduler.timesteps if self.few is None else torch.tensor(self.few.levels, device=z.device)
-        self.calls = 2 if len(self.times) > steps else 1  # of the network a step, but for the last
+            self.scheduler.set_timesteps(self.skipped + steps, device=z.device)
+        times = self.scheduler.timesteps if self.few is None else torch.tensor(self.few.levels, device=z.device)
+        self.calls = 2 if len(times) > self.skipped + steps else 1  # of the network a step, but for the last
+        self.times = times[self.calls * self.skipped :]
+        if begun is not None:
+            a, s = model.shares(self.times[0])
+            self.z = a * pad_rows(model.folded(begun), self.rows) + s * self.z
+            if hasattr(self.scheduler, "set_begin_index"):
+                self.scheduler.set_begin_index(self.calls * self.skipped)
 
     def advance(self, step: int, fresh: Tensor | None) -> Images:
         """Take one step; the pictures that the network makes out now, (n, ...), as it sees them."""
@@ -69,7 +86,7 @@ class Path:
                 fresh = pad_rows(fresh, self.rows)
                 self.z = self.scheduler.step(told, t, self.z, eta=1.0, variance_noise=fresh).prev_sample
             else:
-                now, following = self.scheduler.sigmas[step : step + 2]
+                now, following = self.scheduler.sigmas[self.skipped + step :][:2]
                 self.z = posterior(self.z, clean, now, following, pad_rows(fresh, self.rows))
         return (self.z if step == self.last else clean)[: self.count]
 

@@ -70,7 +70,7 @@ def missing(shape: tuple[int, int, int], region: str, kept: object) -> np.ndarra
 
 
 def item_of(model: str, source: str, *, number: object = 0, upload: bytes | None = None) -> tuple[np.ndarray, str]:
-    """The item uint8 (c, h, w) that a completion starts from, and where it came from in words.
+    """The item uint8 (c, h, w) that a completion or a change starts from, and where it came from in words.
 
     Args:
         source: "example" takes one of those shipped, "upload" and "drawing" read a picture.
@@ -79,7 +79,9 @@ def item_of(model: str, source: str, *, number: object = 0, upload: bytes | None
     Raises:
         ValueError: one sentence about what was given and what is allowed.
     """
-    known = shelf.require(model, "complete")
+    known = shelf.entry(model)
+    if not {"complete", "vary"} & set(known.capabilities):
+        shelf.require(model, "complete")
     if source == "example":
         data = examples_of(known)
         at = shelf.whole(number, "example's number", 0, len(data) - 1)

@@ -3,7 +3,20 @@
 import numpy as np
 
 from audits.provenance import Claim, Sealed, content_digest, pixel_marks, read_claim, verify
-from genlab.studio import generate, generate_hub, hub_text, kinds, marking, mitigate, shelf, uploads, walk, write
+from genlab.studio import (
+    complete,
+    generate,
+    generate_hub,
+    hub_text,
+    kinds,
+    marking,
+    mitigate,
+    shelf,
+    uploads,
+    vary,
+    walk,
+    write,
+)
 from genlab.studio.decode import decode
 from genlab.studio.encode import Encoded, parsed
 from genlab.studio.noise_marks import key_named
@@ -118,7 +131,43 @@ def _reconstructed(known: Entry, claim: Claim) -> Sealed:
     return found[known.name]
 
 
-ACTIONS = {"generate": _generated, "decode": _decoded, "walk": _walked, "reconstruct": _reconstructed}
+def _completed(known: Entry, claim: Claim) -> Sealed:
+    told = {"region": claim.inputs.get("erased"), "kept": _share(claim.inputs.get("kept", ""), "share that stays")}
+    return complete.complete(known.name, *_example(known, claim), **told, **_one(claim)).items[0]
+
+
+def _varied(known: Entry, claim: Claim) -> Sealed:
+    share = _share(claim.inputs.get("change", ""), "change")
+    return vary.vary(known.name, *_example(known, claim), change=share, **_one(claim)).items[0]
+
+
+def _one(claim: Claim) -> dict:
+    return {"label": claim.inputs.get("label"), "seed": claim.seed, "count": 1, "knobs": claim.knobs}
+
+
+def _example(known: Entry, claim: Claim) -> tuple[np.ndarray, str]:
+    """The example item that something was made from, and its name."""
+    source, _, rest = claim.inputs.get("from", "").partition(" ")
+    if source != "example":
+        raise StudioError("This was made from a picture that was given by somebody, which is not kept here.")
+    return complete.item_of(known.name, source, number=_whole(rest.partition(",")[0], "item"))
+
+
+ACTIONS = {
+    "generate": _generated,
+    "decode": _decoded,
+    "walk": _walked,
+    "reconstruct": _reconstructed,
+    "complete": _completed,
+    "vary": _varied,
+}
+
+
+def _share(text: str, what: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise StudioError(f"The claim's {what} is no number.") from None
 
 
 def _whole(text: str, what: str) -> int:

@@ -237,7 +237,7 @@ def test_events_of_the_page_are_not_offered_to_programs(call):
     expected |= {"attack", "audit_file", "audit_model", "mitigate", "plan_audit", "verify"}
     expected |= {"appear", "complete", "compress", "decompress", "detect", "features", "layout", "reconstruct"}
     expected |= {"train_animation", "train_control", "train_start", "train_state"}
-    expected |= {"fill", "surprise", "write"}
+    expected |= {"fill", "surprise", "vary", "write"}
     assert set(info["named_endpoints"]) == {f"/{name}" for name in expected}
     assert not info["unnamed_endpoints"]
 

@@ -60,6 +60,12 @@ def test_it_opens_with_both_results_and_follows_its_controls(page):
     page.locator("#complete-region").get_by_text("right of a column").click()
     after_change(page, "#completions", before)
     assert page.locator("#complete-told .sentence").inner_text().startswith("Approximate")
+    before = source(page, "#completions")
+    page.locator("#complete-task").get_by_text("Change all of it").click()
+    after_change(page, "#completions", before)
+    assert page.locator("#complete-told .sentence").inner_text().startswith("Noise covered the picture 70%")
+    assert page.locator("#vary-change").is_visible()
+    assert not page.locator("#complete-region").is_visible()
     film = source(page, "#pixels-film")
     page.locator("#pixels-seed input").fill("9")
     page.get_by_role("button", name="Watch it appear").click()
@@ -93,6 +99,11 @@ def test_the_endpoints_give_sealed_files_and_sentences(app):
     files, told = call("complete", "pixelcnn-small", "upload", 0, sent, "in the middle", 0.5, 0, 1)
     assert not told["exact"]
     assert told["from"].startswith("upload")
+    files, told = call("vary", "ddpm-small", "upload", 0, sent, 0.5, "bag", 3, 2)
+    assert [read_claim(call.fetch(file)).inputs["label"] for file in files] == ["bag", "bag"]
+    assert told["sentence"].startswith("Noise covered")
+    assert "The change is" in call.refused("vary", "ddpm-small", "example", 4, None, 2, "", 0, 1)
+    assert "ddpm-small" in call.refused("vary", "pixelcnn-small", "example", 4, None, 0.5, "", 0, 1)
     assert "Nothing would be missing" in call.refused(
         "complete", "pixelcnn-small", "example", 4, None, "below a row", 1, 2, 3
     )

@@ -13,7 +13,7 @@ from torch import nn
 from genlab import checkpoint
 from genlab.models import build
 from genlab.models.contract import check_knobs
-from genlab.models.diffusion import Knobs
+from genlab.models.diffusion import FITTED, Knobs, KnobsWithFewSteps
 from genlab.models.diffusion_path import LEVELS
 from genlab.seeds import Seeds
 from genlab.studio import shelf
@@ -219,6 +219,41 @@ def test_completion_of_the_perfect_network_fills_in_its_own_distribution():
     missing[:, :1] = False
     made = model.complete(torch.full((300, 1, 4, 4), 0.9), missing, Seeds.count_from(0, 300), None, Knobs(steps=40))
     assert float(made[:, :, 1:].mean() * 2 - 1) == pytest.approx(MEAN, abs=0.03)  # its values are independent
+
+
+@pytest.mark.parametrize("change", [0.2, 0.5, 0.9])
+@pytest.mark.parametrize("process", ["noise", "flow"])
+@pytest.mark.parametrize("solver", ["second order", "first order", "fresh noise"])
+def test_a_changed_picture_of_the_perfect_network_lies_where_its_noisy_one_does(process, solver, change):
+    model, steps = perfect(process), 60
+    x, e = torch.linspace(0.3, 0.8, 16).view(1, 1, 4, 4), torch.linspace(1, -1, 16).view(1, 1, 4, 4)
+    made = model.vary(x, Same(e), None, Knobs(steps=steps, solver=solver), change=change).double() * 2 - 1
+    if solver == "fresh noise":
+        assert made.isfinite().all()
+        return
+    a, s = model.unet.at(torch.tensor(LEVELS * change))
+    quantile = (a * (x * 2 - 1) + s * e - a * MEAN) / (a**2 * SPREAD**2 + s**2).sqrt()
+    assert torch.allclose(made, (MEAN + SPREAD * quantile).clamp(-1, 1).double(), atol=0.04)
+    assert model.unet.calls == steps * (2 if (process, solver) == ("flow", "second order") else 1) - (
+        (process, solver) == ("flow", "second order")
+    )
+
+
+@pytest.mark.parametrize("variant", ["diffusion", "diffusion colour", "diffusion flow"])
+def test_pictures_are_changed_each_by_itself_and_less_by_less(variant):
+    model = make(variant)
+    images = torch.rand(3, *model.shape)
+    for solver in ("second order", "first order", "fresh noise"):
+        knobs = Knobs(steps=6, solver=solver)
+        near, far = (model.vary(images, Seeds.count_from(1, 3), None, knobs, change=c) for c in (0.05, 1.0))
+        assert 0 <= float(far.min()) <= float(far.max()) <= 1
+        assert (near - images).abs().mean() < (far - images).abs().mean()
+        assert torch.equal(model.vary(images[1:2], Seeds([2]), None, knobs, change=0.05)[0], near[1])
+    for change in (0, -1, 1.1, math.nan):
+        with pytest.raises(ValueError, match="above 0 and at most 1"):
+            model.vary(images, Seeds.count_from(1, 3), change=change)
+    with pytest.raises(ValueError, match="start from noise alone"):
+        model.vary(images, Seeds.count_from(1, 3), knobs=KnobsWithFewSteps(solver=FITTED))
 
 
 def test_bad_knobs_and_networks_are_refused_in_a_sentence():

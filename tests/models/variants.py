@@ -121,7 +121,7 @@ DECLARED = {
     "item-codec": ("compress-items",),
     "pixelcnn": ("generate", "likelihood", "watch", "complete"),
     "pixelrnn": ("generate", "likelihood", "watch"),
-    "diffusion": ("generate", "denoise", "complete", "retrace"),
+    "diffusion": ("generate", "denoise", "complete", "vary", "retrace"),
     "gpt": ("write", "attend"),
     "bert": ("fill", "attend"),
 }

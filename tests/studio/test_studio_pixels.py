@@ -8,8 +8,9 @@ from PIL import Image
 from small_models import PIXELS, build_shelf
 
 from audits.provenance import read_claim
-from genlab.studio import appear, complete, generate
+from genlab.studio import appear, complete, generate, vary
 from genlab.studio.evaluate import evaluate
+from genlab.studio.regenerate import regenerate
 from genlab.studio.shelf import StudioError
 
 
@@ -111,7 +112,60 @@ def test_bad_input_is_one_sentence(item, asked, told):
     assert str(error.value).endswith(".")
 
 
+def pixels_of(sealed) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(sealed.media)).convert("L")).astype(int)
+
+
+def test_a_changed_picture_stays_like_the_one_given_and_says_what_was_done(item):
+    near = vary.vary("ddpm-small", item, "example 3, coat", change=0.05, seed=7, count=3)
+    far = vary.vary("ddpm-small", item, "example 3, coat", change=1, label="bag", seed=7, count=3)
+    assert [s.claim.seed for s in near.items] == [7, 8, 9]
+    assert near.items[0].claim.inputs == {"from": "example 3, coat", "change": "0.05"}
+    assert far.items[0].claim.inputs == {"from": "example 3, coat", "change": "1", "label": "bag"}
+    assert far.items[0].claim.action == "vary"
+    assert "no class was told" in near.sentence
+    assert "100%" in far.sentence
+    assert "told was bag" in far.sentence
+    given = pixels_of(near.shown)
+    apart = [np.abs(pixels_of(made.items[0]) - given).mean() for made in (near, far)]
+    assert apart[0] < apart[1] / 2
+    assert vary.models() == ["ddpm-small"]
+
+
+def test_what_was_made_from_an_example_comes_back_bit_for_bit(item):
+    origin = complete.item_of("ddpm-small", "example", number=3)[1]
+    made = vary.vary("ddpm-small", item, origin, change=0.4, label="bag", seed=7, count=2, knobs={"steps": 4})
+    made_whole = complete.complete("pixelcnn-small", item, origin, kept=0.3, label="coat", seed=2, count=2)
+    for sealed in (*made.items, *made_whole.items):
+        assert regenerate(sealed.media) == sealed
+    uploaded = vary.vary("ddpm-small", item, "upload 0123", count=1)
+    with pytest.raises(StudioError, match="given by somebody, which is not kept"):
+        regenerate(uploaded.items[0].media)
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"change": 0}, "The change is a number from 0.05 to 1"),
+        ({"change": float("nan")}, "The change is a number"),
+        ({"change": True}, "The change is a number"),
+        ({"label": "hat"}, "Classes of ddpm-small are"),
+        ({"count": 13}, "from 1 to 12"),
+        ({"seed": -1}, "whole number"),
+        ({"knobs": {"steps": 5000}}, "steps is a number"),
+    ],
+)
+def test_a_change_that_cannot_be_made_is_one_sentence(item, asked, told):
+    with pytest.raises(ValueError, match=told) as error:
+        vary.vary("ddpm-small", item, "here", **asked)
+    assert str(error.value).endswith(".")
+
+
 def test_other_models_are_refused(item):
+    with pytest.raises(StudioError, match="pixelcnn-small"):
+        vary.vary("pixelcnn-small", item, "here")
+    with pytest.raises(StudioError, match="changes items of"):
+        vary.vary("ddpm-small", item[:, :5], "here")
     with pytest.raises(StudioError, match="gan-small"):
         complete.complete("gan-small", item, "here")
     with pytest.raises(StudioError, match="gan-small"):
