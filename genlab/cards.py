@@ -5,7 +5,6 @@ The sections are those of Mitchell et al. 2019 (figure 1). Text comes from `abou
 """
 
 import dataclasses
-import hashlib
 import json
 import math
 import re
@@ -149,8 +148,9 @@ def check(name: str, shelf: Path = checkpoint.SHELF) -> list[str]:
     for picture in PICTURES:
         if not (folder / picture).is_file():
             faults.append(f"{name}: {picture}, which the card shows, is missing.")
-    weights = checkpoint.read_weights(folder / checkpoint.weights_of(config["recipe"]["family"])[1])
-    if weights is None or hashlib.sha256(weights).hexdigest() != config["weights_sha256"]:
+    files = checkpoint.weights_of(config["recipe"]["family"]).values()
+    raws = [checkpoint.read_weights(folder / file) for file in files]
+    if None in raws or checkpoint.digest(raws) != config["weights_sha256"]:
         faults.append(f"{name}: the weights are not those of config.json: measure them and write the card again.")
     if card != expected:
         faults.append(f"{name}: README.md is not what config.json and about.md give: run card {name} --write.")
@@ -191,13 +191,15 @@ def details(config: dict[str, Any], folder: Path) -> str:
     paragraphs = (sys.modules[kind.__module__].__doc__ or "").strip().split("\n\n")[:2]
     theory = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
     versions = ", ".join(f"{name} {version}" for name, version in config["versions"].items())
-    file = checkpoint.weights_of(config["recipe"]["family"])[1]
-    packed = "" if (folder / file).exists() else f", kept as `{file}{checkpoint.PACKED}`"
+    files = list(checkpoint.weights_of(config["recipe"]["family"]).values())
+    shut = [f"`{file}{checkpoint.PACKED}`" for file in files if not (folder / file).exists()]
+    packed = f", kept as {' and '.join(shut)}" if shut else ""
+    open_ = " and ".join(f"`{file}`" for file in files)
     lines = [
         theory,
         "",
         f"- Developed by the GenLab contributors; licence of the weights: {LICENCE}.",
-        f"- Parameters: {config['parameters']:,}. Weights: `{file}`, sha256 `{config['weights_sha256']}`{packed}.",
+        f"- Parameters: {config['parameters']:,}. Weights: {open_}, sha256 `{config['weights_sha256']}`{packed}.",
         f"- Made with {versions}.",
     ]
     lines += knobs(config)

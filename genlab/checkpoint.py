@@ -5,6 +5,7 @@ import hashlib
 import json
 import lzma
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -76,21 +77,21 @@ def save(
     folder.mkdir(parents=True, exist_ok=True)
     buffers = {key for key, _ in model.named_buffers()}
     left_out = tuple(f"{part}." for part in getattr(model, "SCAFFOLD", ()))
-    prefix, file = weights_of(type(model))
-    tensors = {}
-    for key, value in model.state_dict().items():
-        if key.startswith(left_out):
-            continue
-        keep = not value.is_floating_point() or (key in buffers and value.numel() <= SMALL)
-        tensors[key.removeprefix(prefix)] = (
-            (value if keep else value.to(torch.bfloat16)).detach().cpu().contiguous().clone()
-        )
-    raw = save_tensors(tensors, metadata={"format": "pt"})
+    raws = {}
+    for prefix, file in weights_of(type(model)).items():
+        tensors = {}
+        for key, value in model.state_dict().items():
+            if key.startswith(left_out) or not key.startswith(prefix):
+                continue
+            keep = not value.is_floating_point() or (key in buffers and value.numel() <= SMALL)
+            kept = value if keep else value.to(torch.bfloat16)
+            tensors[key.removeprefix(prefix)] = kept.detach().cpu().contiguous().clone()
+        raws[file] = save_tensors(tensors, metadata={"format": "pt"})
     config = {
         "name": name,
         "recipe": recipe,
         "metrics": {},
-        "weights_sha256": hashlib.sha256(raw).hexdigest(),
+        "weights_sha256": digest(raws.values()),
         "parameters": sum(p.numel() for key, p in model.named_parameters() if not key.startswith(left_out)),
         "trained_on": trained_on,
         "versions": versions(),
@@ -100,7 +101,9 @@ def save(
         write(folder / place, text.encode())
     if hasattr(model, "take_library_files"):
         config["files_sha256"] = {place: hashlib.sha256(text.encode()).hexdigest() for place, text in described.items()}
-    write_weights(folder / file, raw, packed=type(model) in FAMILIES.values() and not hasattr(model, "library_files"))
+    packed = type(model) in FAMILIES.values() and not hasattr(model, "library_files")
+    for file, raw in raws.items():
+        write_weights(folder / file, raw, packed=packed)
     if hasattr(model, "library_config"):
         write_json(folder / "config.json", model.library_config() | {RECORD: config})
     else:
@@ -121,33 +124,40 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
     write(path, text.encode())
 
 
-def weights_of(family: str | type[nn.Module] | None) -> tuple[str, str]:
-    """What the tensors' names begin with in the model but not in the file, and where in a folder the file lies.
+def weights_of(family: str | type[nn.Module] | None) -> dict[str, str]:
+    """Where in a folder the weights lie, by what the tensors' names begin with in the model but not in the file.
 
-    A class whose network another library can open names both in `WEIGHTS` and has `library_files`, the descriptions
+    A class whose networks another library can open names them in `WEIGHTS` and has `library_files`, the descriptions
     which that library asks for; every other one is kept whole in `model.safetensors`. Where the library owns
     `config.json` too, `library_config` is what it holds, and our record is its key `genlab`.
     """
     kind = family if isinstance(family, type) else FAMILIES.get(str(family))
-    part, file = getattr(kind, "WEIGHTS", ("", WEIGHTS))
-    return part and f"{part}.", file
+    return {part and f"{part}.": file for part, file in getattr(kind, "WEIGHTS", (("", WEIGHTS),))}
+
+
+def digest(raws: Iterable[bytes]) -> str:
+    """sha256 of weights, hexadecimal: of the one file, or of several after each other."""
+    made = hashlib.sha256()
+    for raw in raws:
+        made.update(raw)
+    return made.hexdigest()
 
 
 def files_of(folder: Path) -> list[str]:
     """The files that `save` wrote into a folder, `config.json` last."""
-    _, file = weights_of(read(folder)["recipe"]["family"])
+    files = weights_of(read(folder)["recipe"]["family"]).values()
     described = [path for path in sorted(folder.rglob("*.json")) if path.name != "recipe.json"]
     beside = [str(path.relative_to(folder)) for path in described if path != folder / "config.json"]
-    kept = file if (folder / file).exists() else file + PACKED
-    return [kept, *beside, "config.json"]
+    kept = [file if (folder / file).exists() else file + PACKED for file in files]
+    return [*kept, *beside, "config.json"]
 
 
 def drop_weights(folder: Path) -> None:
     """Remove a folder's weights, so that others can take their place in either form."""
     if (folder / "config.json").exists():
-        path = folder / weights_of(read(folder)["recipe"]["family"])[1]
-        path.unlink(missing_ok=True)
-        path.with_name(path.name + PACKED).unlink(missing_ok=True)
+        for file in weights_of(read(folder)["recipe"]["family"]).values():
+            (folder / file).unlink(missing_ok=True)
+            (folder / (file + PACKED)).unlink(missing_ok=True)
 
 
 def write(path: Path, raw: bytes) -> None:
@@ -196,11 +206,12 @@ def load(folder: Path, device: str | torch.device = "cpu") -> nn.Module:
     """
     config = read(folder)
     recipe = config["recipe"]
-    prefix, file = weights_of(recipe.get("family") if isinstance(recipe, dict) else None)
-    raw = read_weights(folder / file)
-    if raw is None:
-        raise CheckpointError(f"{config['name']}: {file} is missing or too large; get the folder again.")
-    if hashlib.sha256(raw).hexdigest() != config["weights_sha256"]:
+    files = weights_of(recipe.get("family") if isinstance(recipe, dict) else None)
+    raws = {prefix: read_weights(folder / file) for prefix, file in files.items()}
+    for prefix, raw in raws.items():
+        if raw is None:
+            raise CheckpointError(f"{config['name']}: {files[prefix]} is missing or too large; get the folder again.")
+    if digest(raws.values()) != config["weights_sha256"]:
         raise CheckpointError(
             f"{config['name']}: the weights are not those of config.json (sha256 differs); get the folder again."
         )
@@ -211,7 +222,7 @@ def load(folder: Path, device: str | torch.device = "cpu") -> nn.Module:
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise CheckpointError(f"{config['name']}: the recipe builds no model ({error}).") from None
     try:
-        tensors = {prefix + key: value for key, value in load_tensors(raw).items()}
+        tensors = {prefix + key: value for prefix, raw in raws.items() for key, value in load_tensors(raw).items()}
         model.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in tensors.items()})
     except (RuntimeError, SafetensorError) as error:
         reason = str(error).strip().splitlines()[-1].strip()

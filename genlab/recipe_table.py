@@ -8,7 +8,7 @@ from genlab.data import names, portraits, professions
 
 @dataclass(frozen=True)
 class Stage:
-    """A second fit on the codes of the first one's model: the flow prior of a VAE."""
+    """A second fit on the codes of the first one's model: a VAE's flow prior, latent diffusion's U-Net."""
 
     steps: int
     batch: int

@@ -16,6 +16,7 @@ from genlab.device import describe
 from genlab.fit import Batches, Progress, fit, save_state
 from genlab.models import build
 from genlab.models.judge import Judge, joint
+from genlab.models.latent_diffusion import LatentDiffusion
 from genlab.models.vae import VAE
 from genlab.recipe_table import MARKS, RECIPES, Recipe
 
@@ -91,9 +92,9 @@ def train(name: str, work: Path, *, device: str = "cpu", steps: int | None = Non
         for progress in run:
             seconds[recipe.family] = progress.seconds
             yield recipe.family, progress
-    if recipe.prior and isinstance(model, VAE):
+    if recipe.prior and type(model) in SECOND_STAGES:
         save_state(finished, {"model": model.state_dict(), "seconds": seconds[recipe.family]})
-        for progress in fit_priors(model, data, recipe, folder, device):
+        for progress in SECOND_STAGES[type(model)](model, data, recipe, folder, device):
             seconds["prior"] = progress.seconds
             yield "prior", progress
     if isinstance(model, Judge) and model.attributes:
@@ -148,3 +149,22 @@ def fit_priors(model: VAE, data: Data, recipe: Recipe, folder: Path, device: str
             resume=folder / "prior.pt",
             every=max(1, stage.steps // 200),
         )
+
+
+def fit_diffusion(model: LatentDiffusion, data: Data, recipe: Recipe, folder: Path, device: str) -> Iterator[Progress]:
+    """Fit the diffusion model of codes to those of the training items, once the autoencoder has learnt."""
+    items, stage = torch.from_numpy(data.items), recipe.prior
+    codes = [model.posteriors(part.to(device).float() / 255) for part in items.split(256)]
+    yield from fit(
+        model.diffusion,
+        Batches(model.standardise(torch.cat(codes)), data.labels, batch=stage.batch, seed=recipe.seed, device=device),
+        steps=stage.steps,
+        lr=stage.lr,
+        ema=stage.ema,
+        seed=recipe.seed + 1,
+        resume=folder / "prior.pt",
+        every=max(1, stage.steps // 200),
+    )
+
+
+SECOND_STAGES = {VAE: fit_priors, LatentDiffusion: fit_diffusion}

@@ -1,4 +1,4 @@
-"""Training runs of no model on the shelf: what benchmarks/gans.py trains to hold generators against known laws."""
+"""Training runs of no model on the shelf: what the scripts in benchmarks/ train to hold others against."""
 
 from dataclasses import replace
 
@@ -80,6 +80,16 @@ TRIALS: dict[str, Recipe] = {
         batch=256,
         lr=1.5e-3,
         ema=0.9995,
+    ),
+    "latent-portraits": Recipe(
+        "latent-diffusion",
+        "portraits-balanced",
+        {"shape": [3, 64, 64], "coder": [16, 32, 48], "widths": [48, 64]},
+        steps=2000,
+        batch=32,
+        lr=2e-3,
+        ema=0.995,
+        prior=Stage(steps=5000, batch=64, lr=1.5e-3),
     ),
     "dcgan-stacked-digits": Recipe(
         "gan",

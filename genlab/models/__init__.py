@@ -11,6 +11,7 @@ from genlab.models.gan import GAN
 from genlab.models.gpt import GPT
 from genlab.models.item_codec import ItemCodec
 from genlab.models.judge import Judge
+from genlab.models.latent_diffusion import LatentDiffusion
 from genlab.models.photo_codec import PhotoCodec
 from genlab.models.pixel import PixelCNN
 from genlab.models.pixel_rnn import PixelRNN
@@ -26,6 +27,7 @@ FAMILIES: dict[str, type[nn.Module]] = {
     "pixelcnn": PixelCNN,
     "pixelrnn": PixelRNN,
     "diffusion": Diffusion,
+    "latent-diffusion": LatentDiffusion,
     "gpt": GPT,
     "bert": BERT,
 }

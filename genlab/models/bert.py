@@ -41,7 +41,7 @@ class BERT(nn.Module):
         asked: share of a text's tokens that a training step asks for.
     """
 
-    WEIGHTS = ("network", "model.safetensors")  # what transformers reads, and where
+    WEIGHTS = (("network", "model.safetensors"),)  # what transformers reads, and where
 
     def __init__(
         self,

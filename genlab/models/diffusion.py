@@ -70,7 +70,7 @@ class Diffusion(nn.Module):
     """
 
     Knobs = Knobs
-    WEIGHTS = ("unet", "unet/diffusion_pytorch_model.safetensors")  # what diffusers reads, and where
+    WEIGHTS = (("unet", "unet/diffusion_pytorch_model.safetensors"),)  # what diffusers reads, and where
 
     def __init__(
         self,

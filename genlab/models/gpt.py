@@ -66,7 +66,7 @@ class GPT(nn.Module):
     """
 
     Knobs = Knobs
-    WEIGHTS = ("network", "model.safetensors")  # what transformers reads, and where
+    WEIGHTS = (("network", "model.safetensors"),)  # what transformers reads, and where
 
     def __init__(
         self,

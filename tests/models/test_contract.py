@@ -164,8 +164,8 @@ def test_save_and_load_give_the_same_bits(variant, tmp_path):
         assert torch.equal(value, old if kept else old.bfloat16().float()), key
     second = checkpoint.save(loaded, tmp_path / "b", name="b", recipe=recipe, trained_on={})
     assert first["weights_sha256"] == second["weights_sha256"]
-    raw = checkpoint.read_weights(tmp_path / "a" / checkpoint.weights_of(type(model))[1])
-    assert hashlib.sha256(raw).hexdigest() == first["weights_sha256"]
+    raws = [checkpoint.read_weights(tmp_path / "a" / file) for file in checkpoint.weights_of(type(model)).values()]
+    assert hashlib.sha256(b"".join(raws)).hexdigest() == first["weights_sha256"]
     assert not any(p.requires_grad for p in loaded.parameters())
     twin = checkpoint.load(tmp_path / "b")
     if variant in GENERATORS:
@@ -202,7 +202,8 @@ def test_every_trainable_parameter_gets_a_finite_gradient(variant):
         assert not any(value.requires_grad for value in losses.values())
     trained = [p for group in optimisers(step) for entry in group.param_groups for p in entry["params"]]
     # the trained ones are all that the model has, but for priors that are fitted on the codes afterwards
-    later = [p for prior in (getattr(model, "flow", None),) if prior is not None for p in prior.parameters()]
+    priors = [getattr(model, name, None) for name in ("flow", "diffusion")]
+    later = [p for prior in priors if prior is not None for p in prior.parameters()]
     fixed = [p for p in model.parameters() if p is getattr(model, "log_deviation", None) and p not in set(trained)]
     assert {*map(id, trained), *map(id, later), *map(id, fixed)} == set(map(id, model.parameters()))
     names = {id(p): name for name, p in model.named_parameters()}

@@ -104,6 +104,11 @@ VARIANTS = {
         "diffusion", {"shape": (3, 8, 8), "widths": (8, 16), "patch": 1, "attention": False, "blocks": 2},
     ),
     "diffusion flow": ("diffusion", {"shape": SHAPE, "classes": 3, "process": "flow", "widths": (8, 16)}),
+    "latent diffusion": ("latent-diffusion", {"shape": (3, 8, 8), "coder": (8, 8), "widths": (8, 16)}),
+    "latent diffusion classes": (
+        "latent-diffusion",
+        {"shape": SHAPE, "classes": 3, "process": "flow", "coder": (8, 8), "widths": (8, 8), "latent": 2},
+    ),
     "gpt": ("gpt", {"vocabulary": 300, "width": 16, "layers": 2, "heads": 2, "context": 16}),
     "gpt names": (
         "gpt",
@@ -122,6 +127,7 @@ DECLARED = {
     "pixelcnn": ("generate", "likelihood", "watch", "complete"),
     "pixelrnn": ("generate", "likelihood", "watch"),
     "diffusion": ("generate", "denoise", "complete", "vary", "retrace"),
+    "latent-diffusion": ("generate", "denoise", "vary"),
     "gpt": ("write", "attend"),
     "bert": ("fill", "attend"),
 }
