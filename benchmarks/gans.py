@@ -158,7 +158,7 @@ def emoji(name: str, work: Path) -> dict:
         }
     model, facts = trained(name, work)
     images = model.sample(Seeds.count_from(1_000_000, DRAWN), knobs=model.Knobs(truncation=4.0))
-    sheet(images[: 8 * 16], RESULTS.parent / f"{name}.png")
+    sheet(images[: 8 * 16], RESULTS.parent / f"{name}.webp")
     made, drawn = judge.features(images).numpy(), second.features(images[:OPINIONS])
     flat = [part.flatten(1).numpy() for part in (images[:2000], train, test)]
     return facts | {
@@ -170,13 +170,13 @@ def emoji(name: str, work: Path) -> dict:
 
 
 def sheet(images, path: Path, columns: int = 16) -> None:
-    """Pictures (n, 3, h, w) in rows, as one PNG."""
+    """Pictures (n, 3, h, w) in rows, as one WebP that is good enough to look at."""
     from PIL import Image
 
     n, channels, height, width = images.shape
     rows = images.view(n // columns, columns, channels, height, width).permute(0, 3, 1, 4, 2)
     whole = rows.reshape(n // columns * height, columns * width, channels)
-    Image.fromarray(whole.mul(255).round().byte().numpy()).save(path, optimize=True)
+    Image.fromarray(whole.mul(255).round().byte().numpy()).save(path, quality=85)
 
 
 def shown(finding) -> dict:
