@@ -65,8 +65,11 @@ class Limits:
         if wait:
             await refuse(send, 429, f"Too many requests: wait {wait} s.", {b"retry-after": str(wait).encode()})
             return
-        limit = UPLOAD if scope["path"].rstrip("/").endswith("/upload") else BODY
-        sentence = f"The request is larger than {limit // KILOBYTE:,} kB."
+        uploaded = scope["path"].rstrip("/").endswith("/upload")
+        limit = UPLOAD if uploaded else BODY
+        sentence = f"The request is larger than {limit // KILOBYTE:,} kB: send " + (
+            "a file of up to 64 MB." if uploaded else "less at once, and files through /upload."
+        )
         declared = dict(scope["headers"]).get(b"content-length", b"0")
         if not declared.isdigit() or int(declared) > limit:
             await refuse(send, 413, sentence)

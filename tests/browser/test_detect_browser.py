@@ -111,6 +111,20 @@ def test_a_visitor_learns_a_table_of_their_own(chromium, small_app):
         assert all(u.startswith((small_app.url, "data:", "blob:")) for u in page.asked)
 
 
+def test_a_file_of_500_megabytes_is_one_sentence_and_takes_nothing_away(chromium, small_app, tmp_path):
+    huge = tmp_path / "huge.csv"
+    with huge.open("wb") as file:
+        file.truncate(500 * 2**20)
+    with opened(chromium, small_app) as page:
+        page.get_by_role("tab", name="Detect").click()
+        page.wait_for_selector("#detect-items table")
+        page.locator("#detect-source").get_by_label("Your own items").check()
+        page.locator("#detect-kind").get_by_label("Table (CSV)").check()
+        page.locator("#detect-normal input[type=file]").set_input_files(huge)
+        page.wait_for_selector('text=exceed the maximum allowed size of 64.0 Mb: "huge.csv"')
+        assert page.locator("#detect-items table").count() == 1
+
+
 @pytest.mark.parametrize("mode", list(MODES))
 def test_something_useful_shows_on_opening_and_stands_in_nobodys_way(chromium, small_app, mode):
     with opened(chromium, small_app, mode) as page:
