@@ -135,29 +135,25 @@ def fit_priors(model: VAE, data: Data, recipe: Recipe, folder: Path, device: str
             torch.manual_seed(recipe.seed)
             model.mixture.fit(mean + deviation * torch.randn_like(mean), labels, seed=recipe.seed)
     if model.flow is not None and recipe.prior:
-        stage = recipe.prior
         model.flow.standardise(mean, deviation)
         model.flow.requires_grad_(True)
-        codes = Batches(torch.cat([mean, deviation], 1), labels, batch=stage.batch, seed=recipe.seed, device=device)
-        yield from fit(
-            model.flow,
-            codes,
-            steps=stage.steps,
-            lr=stage.lr,
-            ema=stage.ema,
-            seed=recipe.seed + 1,
-            resume=folder / "prior.pt",
-            every=max(1, stage.steps // 200),
-        )
+        yield from fit_second(model.flow, torch.cat([mean, deviation], 1), labels, recipe, folder, device)
 
 
 def fit_diffusion(model: LatentDiffusion, data: Data, recipe: Recipe, folder: Path, device: str) -> Iterator[Progress]:
     """Fit the diffusion model of codes to those of the training items, once the autoencoder has learnt."""
-    items, stage = torch.from_numpy(data.items), recipe.prior
-    codes = [model.posteriors(part.to(device).float() / 255) for part in items.split(256)]
+    codes = [model.posteriors(part.to(device).float() / 255) for part in torch.from_numpy(data.items).split(256)]
+    yield from fit_second(model.diffusion, model.standardise(torch.cat(codes)), data.labels, recipe, folder, device)
+
+
+def fit_second(
+    part: nn.Module, codes: torch.Tensor, labels: Any, recipe: Recipe, folder: Path, device: str
+) -> Iterator[Progress]:
+    """Fit a part of a model to codes, as the recipe's second stage says."""
+    stage = recipe.prior
     yield from fit(
-        model.diffusion,
-        Batches(model.standardise(torch.cat(codes)), data.labels, batch=stage.batch, seed=recipe.seed, device=device),
+        part,
+        Batches(codes, labels, batch=stage.batch, seed=recipe.seed, device=device),
         steps=stage.steps,
         lr=stage.lr,
         ema=stage.ema,

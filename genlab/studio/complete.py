@@ -127,14 +127,22 @@ def complete(
     claims = [Claim(known.name, known.weights, "complete", first + i, inputs, turned) for i in range(count)]
     before = Claim(known.name, known.weights, "erase", 0, inputs, {})
     shown = np.where(holes, _stripes(holes.shape), item)
+    first_sealed, rest = sealed(shown, before, drawn, claims)
+    sentence = EXACT if exact else APPROXIMATE if "watch" in known.capabilities else REPLACED
+    return Completed(first_sealed, rest, exact, sentence)
+
+
+def sealed(
+    shown: np.ndarray, before: Claim, drawn: np.ndarray, claims: list[Claim]
+) -> tuple[Sealed, tuple[Sealed, ...]]:
+    """What a model was shown and what it drew from it, uint8 (c, h, w) and (n, c, h, w), as sealed PNGs."""
     made = [(Drawn(pictures.enlarge(shown), pictures.png), "image/png", before)]
     made += [
         (Drawn(pictures.enlarge(one), pictures.png), "image/png", claim)
         for one, claim in zip(drawn, claims, strict=True)
     ]
-    first_sealed, *rest = mark_all(made)
-    sentence = EXACT if exact else APPROXIMATE if "watch" in known.capabilities else REPLACED
-    return Completed(first_sealed, tuple(rest), exact, sentence)
+    first, *rest = mark_all(made)
+    return first, tuple(rest)
 
 
 EXACT = (

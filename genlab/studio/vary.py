@@ -8,7 +8,6 @@ import numpy as np
 from audits.provenance import Claim, Sealed
 from genlab.device import gpu
 from genlab.studio import complete, generate, pictures, shelf
-from genlab.studio.marking import Drawn, mark_all
 from genlab.studio.shelf import StudioError
 
 LEAST = 0.05  # share of the way to noise
@@ -71,13 +70,8 @@ def vary(
     inputs = {"from": origin[:200], "change": f"{change:g}"} | ({} if name is None else {"label": name})
     claims = [Claim(known.name, known.weights, "vary", first + i, inputs, turned) for i in range(count)]
     before = Claim(known.name, known.weights, "show", 0, {"from": origin[:200]}, {})
-    made = [(Drawn(pictures.enlarge(item), pictures.png), "image/png", before)]
-    made += [
-        (Drawn(pictures.enlarge(one), pictures.png), "image/png", claim)
-        for one, claim in zip(drawn, claims, strict=True)
-    ]
-    shown, *items = mark_all(made)
-    return Varied(shown, tuple(items), sentence(float(change), name))
+    shown, items = complete.sealed(item, before, drawn, claims)
+    return Varied(shown, items, sentence(float(change), name))
 
 
 def sentence(change: float, name: str | None) -> str:
