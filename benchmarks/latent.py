@@ -1,4 +1,4 @@
-"""Diffusion in codes beside diffusion in pixels: `python benchmarks/latent.py [--work DIR]`.
+"""Diffusion in codes beside diffusion in pixels: `python benchmarks/latent.py [--work DIR] [--count N]`.
 
 `latent-portraits` (an AutoencoderKL that learns first, then a U-Net over its codes) and `flow-portraits` (a U-Net over
 pixels) draw from the same mix of portraits. Of both: Fréchet and kernel distance to the test items in the features of

@@ -103,10 +103,10 @@ def build(tab: gr.Tab) -> None:
     )  # fmt: skip
     go.click(guarded(_appear), asked, film_out, show_progress="minimal", **OPTIONS)
     model.input(guarded(_chosen), model, [label, warmth], preprocess=False, **QUIET)
-    task.input(
-        guarded(_task), task, [finisher, region, kept, change, named], **QUIET | {"preprocess": False}
-    ).success(guarded(_go_on), given, made, **LIVE)  # fmt: skip
-    finisher.input(guarded(_classes), [task, finisher], named, **QUIET | {"preprocess": False}).success(
+    task.input(guarded(_task), task, [finisher, region, kept, change, named], preprocess=False, **QUIET).success(
+        guarded(_go_on), given, made, **LIVE
+    )
+    finisher.input(guarded(_classes), [task, finisher], named, preprocess=False, **QUIET).success(
         guarded(_go_on), given, made, **LIVE
     )
     source.input(guarded(_fields), source, [number, another, board, upload], preprocess=False, **QUIET)
