@@ -8,8 +8,9 @@ probability is over the key, and nothing is assumed about pictures.
 The search is paid for. Poses (turn and scale) are the usual sizes and what the spectrum shows, chosen without the
 key. Under each, eight views times 120 x 120 shifts are tried on the pilots' signs: that is the factor of the first
 p-value. The message's signs are independent of the pilots', so they pay only for the alignments that were decoded,
-times the 2^32 payloads that have a valid authentication code: the second p-value. The smaller of the two counts
-twice, and every key again.
+times the 2^32 payloads that have a valid authentication code: the second p-value. A picture of which nothing was cut
+has one shift in each view, so pilots and message together pay for usual sizes times eight views times the payloads:
+the third. The smallest of the three counts three times, and every key again.
 
 A mark says that somebody with the key wrote it, not that a picture is made here: it can be copied from one picture to
 another, so a verdict also needs the manifest or the ledger.
@@ -29,11 +30,14 @@ from audits.watermark.streams import WatermarkError, signs
 
 SMALLEST = 64  # pixels of the shorter side
 FOUND = 4  # poses read off the spectrum, beside the upright ones of usual sizes
-DECODED = 4  # alignments whose message is read, for each key, beside the unmoved one
+DECODED = 4  # sought alignments whose message is read, for each key
+WHOLE = 3  # alignments of an uncut picture whose message is read, for each key
 WORDS = 16  # candidates of each message, of which one with a right authentication code is taken first
 RATE = 1e-6  # false positives: above it no payload is reported
 FAINTEST, USUAL, BUSIEST = 45.0, 42.1, 36.1  # decibels: PSNR of the weakest mark, and of the strongest on calm and busy
 SHIFTS = lattice.GRID**2 * len(lattice.VIEWS)
+UPRIGHT = 1 + len(lattice.ZOOMS)  # poses of usual sizes
+STATISTICS = 3  # p-values of which the smallest counts
 
 
 @dataclass(frozen=True)
@@ -65,10 +69,12 @@ class Detection:
 
 @dataclass(frozen=True)
 class Reading:
-    """One alignment under one key: T of the pilots and of the message, whether its code is right, and its 48 bits."""
+    """One alignment under one key: T of the pilots and of the message, of both together where the alignment is that of
+    an uncut picture (else 0), whether its code is right, and its 48 bits."""
 
     pilots: float
     message: float
+    together: float
     genuine: bool
     word: np.ndarray
     view: View
@@ -220,15 +226,16 @@ def detect(
     """
     check_pixels(pixels)
     tables = [key_signs(key) for key in keys]
-    tried = max(1, len(tables)) * (1 + len(lattice.ZOOMS) + FOUND) * SHIFTS
+    tried = max(1, len(tables)) * (UPRIGHT + FOUND) * SHIFTS
     if not tables or min(pixels.shape[:2]) < SMALLEST // 2:
         return Detection(1.0, None, tried, None)
     flat = seen(pixels)
     spectrum = Spectrum.of(flat)
-    upright = [Pose()]
-    best = _judged(flat, spectrum, upright, keys, tables, tried)
+    frame = lattice.Frame.of(*pixels.shape[:2])
+    best = _judged(flat, spectrum, frame, [Pose()], keys, tables, tried)
     if best.payload is None:
-        best = min(best, _judged(flat, spectrum, _others(spectrum), keys, tables, tried), key=lambda d: d.p_value)
+        others = _judged(flat, spectrum, frame, _others(spectrum), keys, tables, tried)
+        best = min(best, others, key=lambda d: d.p_value)
     return best
 
 
@@ -239,7 +246,7 @@ def best_reading(pixels: np.ndarray, key: bytes, *, seen: Callable[[np.ndarray],
     spectrum = Spectrum.of(flat)
     poses = [Pose(), *_others(spectrum)]
     values = [lattice.lattice_values(flat, spectrum, pose) for pose in poses]
-    return readings(values, poses, key, key_signs(key))[0]
+    return readings(values, poses, lattice.Frame.of(*pixels.shape[:2]), key, key_signs(key))[0]
 
 
 def _others(spectrum: Spectrum) -> list[Pose]:
@@ -247,18 +254,21 @@ def _others(spectrum: Spectrum) -> list[Pose]:
     return [Pose(0.0, zoom) for zoom in lattice.ZOOMS] + lattice.poses(spectrum, FOUND)
 
 
-def _judged(flat, spectrum, poses, keys, tables, tried: int) -> Detection:
+def _judged(flat, spectrum, frame, poses, keys, tables, tried: int) -> Detection:
     """The best of some poses under every key; `tried` counts all the poses there are."""
     values = [lattice.lattice_values(flat, spectrum, pose) for pose in poses]
     best = Detection(1.0, None, tried, None)
+    payloads = 2.0**codeword.PAYLOAD_BITS * len(tables)
     for key, table in zip(keys, tables, strict=True):
-        for reading in readings(values, poses, key, table):
-            by_pilots = 2 * tried * math.exp(-(max(reading.pilots, 0) ** 2) / 2)
+        for reading in readings(values, poses, frame, key, table):
+            by_pilots = _bound(reading.pilots, tried)
             by_message, payload = 1.0, None
             if reading.genuine:
                 payload = codeword.payload_in(reading.word)
-                words = 2.0**codeword.PAYLOAD_BITS * (2 * DECODED + 1) * len(tables)  # upright, found and unmoved
-                by_message = 2 * words * math.exp(-(max(reading.message, 0) ** 2) / 2)
+                if reading.together:
+                    by_message = _bound(reading.together, payloads * UPRIGHT * len(lattice.VIEWS))
+                else:
+                    by_message = _bound(reading.message, payloads * 2 * DECODED)  # the plain pose, then all others
             p_value = min(1.0, by_pilots, by_message)
             if p_value < best.p_value:
                 sure = p_value <= RATE
@@ -267,29 +277,46 @@ def _judged(flat, spectrum, poses, keys, tables, tried: int) -> Detection:
     return best
 
 
+def _bound(t: float, hypotheses: float) -> float:
+    """Hoeffding's bound on one of the statistics, times what it was sought among."""
+    return STATISTICS * hypotheses * math.exp(-(max(t, 0.0) ** 2) / 2)
+
+
 def readings(
-    values: list[np.ndarray], poses: list[Pose], key: bytes, table: tuple[np.ndarray, np.ndarray]
+    values: list[np.ndarray],
+    poses: list[Pose],
+    frame: lattice.Frame,
+    key: bytes,
+    table: tuple[np.ndarray, np.ndarray],
 ) -> list[Reading]:
-    """The alignments with the highest pilots and the unmoved one, their messages decoded; genuine ones first."""
+    """The alignments with the highest pilots, sought and of an uncut picture, their messages decoded; genuine first."""
     pilots, message = table
-    found = [
-        (t, view, straight, pose)
-        for value, pose in zip(values, poses, strict=True)
-        for t, view, straight in lattice.aligned(value, pilots)
-    ]
-    found = sorted(found, key=lambda alignment: -alignment[0])[:DECODED]
+    sought, uncut = [], []
     for value, pose in zip(values, poses, strict=True):
-        if pose == Pose():
-            unmoved = lattice.statistic(lattice.chips(value[lattice.PILOTS]), lattice.chips(pilots))
-            found.append((unmoved, 0, value, pose))
+        sought += [(*alignment, pose) for alignment in lattice.aligned(value, pilots)]
+        if not pose.degrees:
+            uncut += [(*alignment, pose) for alignment in lattice.whole(value, frame.shifts(pose.scale), pilots)]
+    found = sorted(sought, key=lambda alignment: -alignment[0])[:DECODED]
+    found += sorted(uncut, key=lambda alignment: -alignment[0])[:WHOLE]
     softs = np.stack([lattice.chips(straight[lattice.CARRIERS]) * message for _, _, straight, _ in found])
+    expected = lattice.chips(pilots)
     read = []
-    for (t, view, _, pose), soft, words in zip(found, softs, codeword.decode_all(softs, WORDS), strict=True):
+    decoded = codeword.decode_all(softs, WORDS)
+    for place, ((t, view, straight, pose), soft, words) in enumerate(zip(found, softs, decoded, strict=True)):
         fits = [lattice.statistic(soft, codeword.encode(word)) for word in words]
         best = max(range(len(words)), key=lambda i: (codeword.genuine(key, words[i]), fits[i]))
-        turn = lattice.VIEWS[view]
-        mirrored = bool(round(np.linalg.det(turn)) < 0)
-        degrees = pose.degrees + math.degrees(math.atan2(turn[1, 0], turn[0, 0])) + 180 * mirrored
-        seen = View((degrees + 180) % 360 - 180, pose.scale, mirrored)
-        read.append(Reading(t, fits[best], codeword.genuine(key, words[best]), words[best], seen))
+        together = 0.0
+        if place >= DECODED:
+            both = np.concatenate([lattice.chips(straight[lattice.PILOTS]), soft])
+            together = lattice.statistic(both, np.concatenate([expected, codeword.encode(words[best])]))
+        seen = View(*_lies(pose, view))
+        read.append(Reading(t, fits[best], together, codeword.genuine(key, words[best]), words[best], seen))
     return sorted(read, key=lambda reading: (-reading.genuine, -reading.message))
+
+
+def _lies(pose: Pose, view: int) -> tuple[float, float, bool]:
+    """Degrees, scale and whether it is mirrored, of a pose seen in one of the eight views."""
+    turn = lattice.VIEWS[view]
+    mirrored = bool(round(np.linalg.det(turn)) < 0)
+    degrees = pose.degrees + math.degrees(math.atan2(turn[1, 0], turn[0, 0])) + 180 * mirrored
+    return (degrees + 180) % 360 - 180, pose.scale, mirrored

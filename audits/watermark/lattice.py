@@ -34,7 +34,8 @@ LARGEST = 512  # side of the part of the working picture that is read
 TURN_STEP, SIZE_STEP = 0.6, 0.01  # degrees; logarithm of the scale
 TURNS = np.arange(0, 90, TURN_STEP)
 SIZES = np.arange(np.log(0.35), np.log(2.9), SIZE_STEP)
-ZOOMS = (0.5, 2 / 3, 0.75, 0.8, 0.9, 1.1, 1.25, 1.5, 2.0)  # sizes that screens and editors offer
+# Sizes that screens and editors offer, and what some become where a smaller picture is reduced by half as much.
+ZOOMS = (0.5, 2 / 3, 0.75, 0.8, 0.9, 1.1, 1.25, 4 / 3, 1.5, 1.6, 1.8, 2.0)
 SMOOTH, AROUND, CLIP, STILL = 1.5, 4.0, 1.5, 0.5  # of `flatten`: pixels, pixels, deviations, grey levels
 
 # The eight ways a square lattice falls on itself: what the picture's x and y axes became.
@@ -82,6 +83,31 @@ def middle(working: np.ndarray) -> np.ndarray:
     return working[top : top + LARGEST, left : left + LARGEST]
 
 
+@dataclass(frozen=True)
+class Frame:
+    """Where the part that is read lies in the whole picture, in working pixels, along x and y.
+
+    Attributes:
+        centre: of the whole picture, from its corner.
+        corner: of the part that is read, from the picture's corner.
+    """
+
+    centre: tuple[float, float]
+    corner: tuple[int, int]
+
+    @classmethod
+    def of(cls, height: int, width: int) -> Frame:
+        factor = reduction(height, width)
+        corner = (max(0, width // factor - LARGEST) // 2, max(0, height // factor - LARGEST) // 2)
+        return cls((width / factor / 2, height / factor / 2), corner)
+
+    def shifts(self, scale: float) -> np.ndarray:
+        """Where pixel 0, 0 of the part lay in the marked picture if that is all here, enlarged: (8, 2), a view each."""
+        centre, views = np.array(self.centre), np.array(VIEWS).transpose(0, 2, 1)
+        back = views @ (np.array(self.corner) + 0.5 - centre) + np.abs(views) @ centre
+        return back / scale - 0.5
+
+
 def flatten(working: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The picture without its large forms and with the same contrast everywhere, where a mark stands out.
 
@@ -116,10 +142,16 @@ def frequencies(pose: Pose) -> np.ndarray:
 def waves_in(flat: np.ndarray, at: np.ndarray) -> np.ndarray:
     """Fourier sums of a residual (h, w) at any frequencies (n, 2): complex (n,)."""
     h, w = flat.shape
-    along_x, along_y = (2 * np.pi * np.outer(np.arange(n), f) for n, f in ((w, at[:, 0]), (h, at[:, 1])))
-    cosine, sine = flat @ np.cos(along_x).astype(np.float32), flat @ np.sin(along_x).astype(np.float32)
-    c, s = np.cos(along_y).astype(np.float32), np.sin(along_y).astype(np.float32)
-    return (cosine * c - sine * s).sum(0) - 1j * (cosine * s + sine * c).sum(0)
+    x, y = (_turns(f, n) for f, n in ((at[:, 0], w), (at[:, 1], h)))
+    across = flat @ np.ascontiguousarray(x.real) + 1j * (flat @ np.ascontiguousarray(x.imag))
+    return np.einsum("hn,hn->n", across, y)
+
+
+def _turns(at: np.ndarray, count: int, stride: int = 32) -> np.ndarray:
+    """exp(-2 pi i f t) for frequencies (n,) and t = 0 .. count - 1: complex64 (count, n)."""
+    fine, coarse = np.arange(stride), np.arange(0, count, stride)
+    low, high = (np.exp(-2j * np.pi * np.outer(t, at)).astype(np.complex64) for t in (fine, coarse))
+    return (high[:, None] * low).reshape(-1, len(at))[:count]
 
 
 def upright_waves(flat: np.ndarray, left: int = 0, top: int = 0, scale: float = 1.0) -> np.ndarray:
@@ -239,8 +271,7 @@ def aligned(values: np.ndarray, pilots: np.ndarray) -> list[tuple[float, int, np
         pilots: the key's signs of the pilots, complex (48,).
     """
     x, y = WAVES.T
-    index, conjugate = _every_turn()
-    turned = np.where(conjugate, np.conj(values[index]), values[index])
+    turned = _in_views(values)
     rows = np.zeros((len(VIEWS), y.max() + 1, GRID), np.complex64)  # of the plane; below them it is empty
     rows[:, y[PILOTS], x[PILOTS] % GRID] = np.conj(pilots) * turned[:, PILOTS]
     cosine, sine = _down()
@@ -250,6 +281,19 @@ def aligned(values: np.ndarray, pilots: np.ndarray) -> list[tuple[float, int, np
     straight = turned * np.exp(-2j * np.pi * (np.outer(right, x) + np.outer(down, y)) / GRID)
     expected = chips(pilots)
     return [(statistic(chips(one[PILOTS]), expected), view, one) for view, one in enumerate(straight)]
+
+
+def whole(values: np.ndarray, shifts: np.ndarray, pilots: np.ndarray) -> list[tuple[float, int, np.ndarray]]:
+    """As `aligned`, with the shifts (8, 2) that a picture has of which nothing was cut: nothing is sought."""
+    straight = _in_views(values) * np.exp(-2j * np.pi * (shifts @ WAVES.T) / PERIOD)
+    expected = chips(pilots)
+    return [(statistic(chips(one[PILOTS]), expected), view, one) for view, one in enumerate(straight)]
+
+
+def _in_views(values: np.ndarray) -> np.ndarray:
+    """Values (216,) in each of the eight views: (8, 216)."""
+    index, conjugate = _every_turn()
+    return np.where(conjugate, np.conj(values[index]), values[index])
 
 
 @functools.cache

@@ -74,7 +74,7 @@ def test_nothing_is_found_where_nothing_is(name):
     assert found.p_value > 1e-3
     assert found.payload is None
     assert found.view is None
-    assert found.tried == 3 * 14 * 8 * 120 * 120
+    assert found.tried == 3 * (13 + 4) * 8 * 120 * 120
 
 
 def test_another_key_finds_nothing_in_a_marked_picture():
@@ -130,6 +130,46 @@ def test_the_view_says_how_the_picture_lies(marked):
     assert detect(marked[:, ::-1], [KEY]).view.mirrored
     quarter = detect(np.rot90(marked), [KEY]).view
     assert quarter.degrees == pytest.approx(-90, abs=0.2)
+
+
+WAYS = {
+    "as it is": lambda p: p,
+    "mirrored": lambda p: p[:, ::-1],
+    "upside down": lambda p: p[::-1],
+    "a quarter": np.rot90,
+    "three quarters, mirrored": lambda p: np.rot90(p, 3)[:, ::-1],
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(("shape", "size"), [((203, 261), 1), ((1000, 500), 1), ((360, 2000), 1), ((512, 512), 0.9)])
+def test_an_uncut_picture_needs_no_search_for_its_shift(way, shape, size):
+    """Odd sides, sides that the reduction leaves a rest of, a middle that is cut out, another reduction than before."""
+    pixels = scenery(7, 2000)[: shape[0], : shape[1]]
+    seen = np.ascontiguousarray(WAYS[way](scale(embed(pixels, KEY, PAYLOAD), size)))
+    frame, flat, pilots = lattice.Frame.of(*seen.shape[:2]), image.residual(seen), image.key_signs(KEY)[0]
+    pose = lattice.Pose(0.0, size * lattice.reduction(*shape) / lattice.reduction(*seen.shape[:2]))
+    values = lattice.lattice_values(flat, lattice.Spectrum.of(flat), pose)
+    assert pose.scale == 1 or any(abs(pose.scale - zoom) < 1e-9 for zoom in lattice.ZOOMS)
+    sought = max(lattice.aligned(values, pilots), key=lambda found: found[0])
+    told = max(lattice.whole(values, frame.shifts(pose.scale), pilots), key=lambda found: found[0])
+    assert told[1] == sought[1]
+    assert told[0] > 0.97 * sought[0] > 7
+
+
+@pytest.mark.parametrize("way", ["as it is", "mirrored", "a quarter"])
+def test_a_mark_too_faint_to_be_sought_is_read_where_nothing_was_cut(way):
+    """In a rough texture neither pilots nor message reach 1e-6 after a search; together at the known shift they do."""
+    rough = np.clip(np.random.default_rng(8).normal(128, 56, (200, 200)), 0, 255).astype(np.uint8)
+    seen = np.ascontiguousarray(WAYS[way](embed(rough, KEY, PAYLOAD)))
+    best = image.best_reading(seen, KEY)
+    tried = (image.UPRIGHT + image.FOUND) * image.SHIFTS
+    assert 2 * tried * np.exp(-(best.pilots**2) / 2) > 1e-6
+    assert 2 * 2**32 * 2 * image.DECODED * np.exp(-(best.message**2) / 2) > 1e-6
+    found = detect(seen, [KEY])
+    assert found.payload == PAYLOAD
+    assert found.p_value <= 1e-6
+    assert detect(rough, [KEY]).p_value > 1e-3
 
 
 @pytest.mark.parametrize("shape", [(64, 64), (224, 224, 3), (100, 300, 3), (512, 512, 3), (700, 500, 3)])
