@@ -1,7 +1,8 @@
-"""`python -m genlab {list, train, shorten, sample, encode, evaluate, audit, detect, compress, decompress, card}`, the
-house from a terminal.
+"""`python -m genlab`, the house from a terminal: list, train, shorten, sample, encode, evaluate, audit, detect,
+compress, decompress, verify and card.
 
-Exit status: 0 done, 1 it could not be done here (or a check failed), 2 the arguments are wrong, 130 interrupted.
+Exit status: 0 done, 1 it could not be done here (or a check failed), 2 the arguments are wrong, 130 interrupted; that
+of `verify` is its verdict.
 PyTorch is imported by the commands that need it, so that help and complaints come at once.
 """
 
@@ -16,7 +17,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
-from genlab import compress_command, detect_command, encode_command, evaluate_command, sample_command, shorten_command
+from genlab import (
+    compress_command,
+    detect_command,
+    encode_command,
+    evaluate_command,
+    sample_command,
+    shorten_command,
+    verify_command,
+)
 from genlab.card_text import number
 from genlab.terminal import Failed, console, new_table, progress_bar, watch
 
@@ -132,6 +141,7 @@ def parser() -> Parser:
 
     detect_command.add(commands, progress_bar)
     compress_command.declare(commands, progress_bar)
+    verify_command.declare(commands)
 
     card = commands.add_parser("card", help="print, write or check a model's card")
     card.add_argument("name", metavar="NAME")

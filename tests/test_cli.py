@@ -14,7 +14,7 @@ from genlab.__main__ import knobs_from, main
 from genlab.evaluate_command import departures
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-COMMANDS = ("list", "train", "sample", "encode", "evaluate", "detect", "compress", "decompress", "card")
+COMMANDS = ("list", "train", "sample", "encode", "evaluate", "detect", "compress", "decompress", "verify", "card")
 
 
 def refused(capsys, *arguments: str, status: int = 2) -> str:
@@ -130,6 +130,27 @@ def test_samples_are_sealed_files_and_a_manifest(tiny_shelf, tmp_path, capsys):
     assert main(["sample", "gan-tiny", "--count", "1", "--seed", "70", "--label", classes[65], "--knob", "truncation=2",
                  "--out", str(alone)]) == 0  # fmt: skip
     assert (alone / manifest[65]["file"]).read_bytes() == (out / manifest[65]["file"]).read_bytes()
+
+
+def test_verify_says_what_the_tab_says(tiny_shelf, tmp_path, capsys):
+    from genlab.studio.verify import verify
+
+    main(["sample", "gan-tiny", "--count", "1", "--out", str(tmp_path / "new")])
+    (path,) = (tmp_path / "new").glob("*.png")
+    capsys.readouterr()
+    assert main(["verify", str(path)]) == 0
+    told = capsys.readouterr().out
+    assert told.startswith("Made here by gan-tiny, seed 0")
+    assert "\n  manifest: valid" in told
+    assert main(["verify", str(path), "--json"]) == 0
+    assert capsys.readouterr().out == verify(path.read_bytes()).json
+    stranger = tmp_path / "stranger.txt"
+    stranger.write_text("Nobody here wrote this.")
+    assert main(["verify", str(stranger)]) == 1
+    assert capsys.readouterr().out.startswith("No mark of this lab found")
+    (tmp_path / "empty.png").write_bytes(b"")
+    assert "empty.png: The file is empty." in refused(capsys, "verify", str(tmp_path / "empty.png"), status=3)
+    assert "No such file" in refused(capsys, "verify", str(tmp_path / "gone.png"), status=3)
 
 
 def test_codes_of_an_array_and_of_the_examples_are_written(tiny_shelf, tmp_path, capsys):

@@ -7,7 +7,7 @@ import contextlib
 import importlib.util
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from audits.provenance.claim import Claim
@@ -15,7 +15,7 @@ from audits.provenance.containers import media_type_of
 from audits.provenance.content import MAX_MEDIA
 from audits.provenance.database import LedgerProblem
 from audits.provenance.keys import FILE, Key, KeyProblem, development_key, key_folder, key_from_env, old_keys
-from audits.provenance.sealing import seal
+from audits.provenance.sealing import Layer, seal
 
 EXIT = {"made here": 0, "no evidence": 1, "unreadable": 3, "altered": 4}
 TEXT_TYPES = {".json": "application/json", ".csv": "text/csv", ".txt": "text/plain"}
@@ -97,18 +97,17 @@ def _verify(arguments) -> int:
     from audits.provenance.examine import examine
 
     try:
-        media = contents(arguments.file)
-        claimed = beside(arguments.file)
-        apart = media_type_of(media) is None and claimed.is_file()
-        sidecar = contents(claimed) if apart else None
+        media, sidecar = given(arguments.file)
     except OSError as error:
         print(f"python -m audits: {arguments.file}: {error.strerror or error}.", file=sys.stderr)
         return EXIT["unreadable"]
     key, old = _key(arguments, make=False), old_keys(os.environ)
     with _known_ledger() as known:
         found = examine(media, key=key, old=old, sidecar=sidecar, ledger=known, detectors=_detectors(key, old))
-    print(found.verdict.to_json() if arguments.json else spoken(found), end="" if arguments.json else "\n")
-    return EXIT[found.verdict.verdict]
+    verdict = found.verdict
+    said = verdict.to_json() if arguments.json else spoken(found.sentence, verdict.claim, verdict.layers) + "\n"
+    print(said, end="")
+    return EXIT[verdict.verdict]
 
 
 def _detectors(key: Key | None, old: tuple[Key, ...]) -> list:
@@ -185,15 +184,26 @@ def _key(arguments, *, make: bool) -> Key | None:
     return replace(key, certificates=given) if given else key
 
 
-def spoken(found) -> str:
-    """An `Examined` as lines of text: the sentence first, then the claim, then every layer."""
-    lines = [found.sentence]
-    if found.verdict.claim is not None:
-        lines.append(f"  claim: {found.verdict.claim.to_json()}")  # ASCII: a claim cannot move the cursor
-    for layer in found.verdict.layers:
+def spoken(sentence: str, claim: Claim | None, layers: Sequence[Layer]) -> str:
+    """A verdict as lines of text: the sentence first, then the claim, then every layer."""
+    lines = [sentence]
+    if claim is not None:
+        lines.append(f"  claim: {claim.to_json()}")  # ASCII: a claim cannot move the cursor
+    for layer in layers:
         chance = "" if layer.p_value is None else f" (p = {layer.p_value:.2g})"
         lines.append(f"  {layer.layer}: {layer.state}{chance}. {layer.detail}")
     return "\n".join(lines)
+
+
+def given(path: Path) -> tuple[bytes, bytes | None]:
+    """A file, and the claim that lies beside a text.
+
+    Raises:
+        OSError: one of them cannot be read.
+    """
+    media, claimed = contents(path), beside(path)
+    apart = media_type_of(media) is None and claimed.is_file()
+    return media, contents(claimed) if apart else None
 
 
 def contents(path: Path) -> bytes:

@@ -1,6 +1,7 @@
 """Verify: drop any file and read in one sentence whether it was made here, then the evidence of every layer."""
 
 import html
+import shlex
 from typing import Any
 
 import gradio as gr
@@ -15,7 +16,7 @@ from genlab.studio.verify import verify as studio_verify
 from genlab.tabs import attack
 from genlab.tabs.api import AT_ONCE, HEAVY, endpoint
 from genlab.tabs.errors import guarded
-from genlab.tabs.files import stored, stored_bytes, uploaded_path
+from genlab.tabs.files import stored, stored_bytes, uploaded_path, uploaded_paths
 
 MARKS = {"made here": "yes", "altered": "partly", "no evidence": "no", "unreadable": "no"}
 WAITING = '<p class="note">Nothing was looked at yet. No file that you drop here is kept.</p>'
@@ -57,12 +58,15 @@ def build(demo: gr.Blocks, tab: gr.Tab | None = None) -> None:
                     buttons=["download"], alt_text="What the claim describes, made again here", elem_classes="pixels",
                 )  # fmt: skip
                 copy = gr.DownloadButton("Download it", size="md", visible=False)
+            command = gr.Textbox(
+                label="Copy as command", interactive=False, buttons=["copy"], visible=False, elem_classes="command"
+            )
 
     attack.build(demo)
 
     private = {"api_visibility": "private", "preprocess": False}
     shared = {"concurrency_id": HEAVY, "concurrency_limit": AT_ONCE}
-    shown = [claimed, told, again, obstacle, go, made, copy]
+    shown = [claimed, told, again, obstacle, go, made, copy, command]
     if tab is not None:
         tab.select(guarded(_first), [seen, upload], [seen, *shown], show_progress="hidden", **private, **shared)
     gr.on([upload.upload, beside.upload], guarded(_look), [upload, beside], shown, **private, **shared)
@@ -108,7 +112,8 @@ def _verified(payload: object, beside: object) -> Verified:
 def _look(payload: object, beside: object) -> list:
     if not uploaded_path(payload):  # a claim without its text yet
         return _forget()
-    return _found(_verified(payload, beside))
+    name = uploaded_paths(payload)[0][0]
+    return _found(_verified(payload, beside), command=f"python -m genlab verify {shlex.quote(name)}")
 
 
 def _pasted(text: object) -> list:
@@ -120,22 +125,22 @@ def _pasted(text: object) -> list:
 def _first(seen: bool, payload: object) -> list:
     """What the page says of an edited item, for a visitor who has given nothing yet."""
     if seen or uploaded_path(payload):
-        return [True, *[gr.skip()] * 7]
+        return [True, *[gr.skip()] * 8]
     words, found = example()
     return [True, *_found(found, f'<p class="note">{html.escape(words)}</p>')]
 
 
-def _found(found: Verified, before: str = "") -> list:
+def _found(found: Verified, before: str = "", command: str = "") -> list:
     possible = found.claim is not None and not found.obstacle
     why = "" if possible else f'<p class="note">{html.escape(found.obstacle)}</p>'
     empty = gr.update(value=None, visible=False)
     return [found.claim, before + _told(found), gr.update(visible=found.claim is not None), why,
-            gr.update(visible=possible), empty, empty]  # fmt: skip
+            gr.update(visible=possible), empty, empty, gr.update(value=command, visible=bool(command))]  # fmt: skip
 
 
 def _forget() -> list:
     empty = gr.update(value=None, visible=False)
-    return [None, WAITING, gr.update(visible=False), "", gr.update(visible=False), empty, empty]
+    return [None, WAITING, gr.update(visible=False), "", gr.update(visible=False), empty, empty, empty]
 
 
 def _again(claim: Claim) -> list:

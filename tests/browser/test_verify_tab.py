@@ -97,6 +97,11 @@ def test_files_are_told_apart_and_made_again(page, files, app):
     drop(page, files["stranger.txt"], "No mark of this lab found; that does not prove it is real.")
     assert not page.get_by_role("button", name="Make it again from this claim").is_visible()
     drop(page, files["broken.png"], "This file cannot be read")
+    assert (
+        page.locator(".command textarea:visible, .command input:visible")
+        .first.input_value()
+        .startswith("python -m genlab verify ")
+    )
     drop(page, files["notes.csv"], "Made here by gan-small, table, seed 1")
     page.wait_for_selector("text=which cannot be repeated here")
     certificate, name = downloaded(page, "Public certificate")

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from genlab.__main__ import main
 from genlab.studio import ledger, marking, noise_marks, shelf
 from genlab.studio.appear import appear
 from genlab.studio.generate import draw, generate
@@ -59,7 +60,7 @@ def layer(media: bytes):
     return next((known for known in verify(media).layers if known.layer == LAYER), None)
 
 
-def test_items_of_their_own_pixels_are_known_by_their_noise():
+def test_items_of_their_own_pixels_are_known_by_their_noise(tmp_path, capsys):
     """A raw sheet has no room for a mark in its pixels; edited and without its metadata it is known all the same."""
     made = generate(NAME, seed=3, count=8)
     sheet = opened(made.sheet.media)
@@ -72,6 +73,9 @@ def test_items_of_their_own_pixels_are_known_by_their_noise():
     assert states[LAYER].detail.endswith("524,288 sets of signs were tried, and the figure pays for all of them.")
     single = [layer(saved(sheet[:, 28 * i : 28 * (i + 1)], format="PNG")).state for i in range(8)]
     assert single.count("found") >= 6
+    (tmp_path / "sheet.jpg").write_bytes(saved(sheet, format="JPEG", quality=75))
+    assert main(["verify", str(tmp_path / "sheet.jpg")]) == 4  # a mark alone does not prove where a file is from
+    assert "\n  noise mark: found (p = " in capsys.readouterr().out
 
 
 def test_an_item_is_known_by_its_noise_in_the_mirror_and_under_colour_noise():
