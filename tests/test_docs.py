@@ -49,7 +49,7 @@ def test_models_and_knobs_in_the_documents_exist():
     for line in commands():
         words = shlex.split(line, comments=True)
         if words[:3] == ["python", "-m", "genlab"] and len(words) > 4 and words[4] not in ("NAME", "hub:owner/model"):
-            if words[3] in ("compress", "decompress", "detect"):  # these take files
+            if words[3] in ("compress", "decompress", "detect", "verify"):  # these take files
                 continue
             assert words[4] in RECIPES
             for pair in [words[i + 1] for i, word in enumerate(words) if word == "--knob"]:
