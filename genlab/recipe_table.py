@@ -210,6 +210,7 @@ RECIPES: dict[str, Recipe] = {
             "coarse": 48,
             "noise": ["gaussian", "gaussian", "gaussian", "salt-and-pepper", "masking"],
             "amount": [0.02, 0.6],
+            "spin": True,
         },
         steps=50000,
         batch=128,

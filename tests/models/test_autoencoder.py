@@ -122,6 +122,31 @@ def test_a_denoising_one_undoes_noise_that_a_copying_one_keeps():
     assert errors[1] < 0.1 * 0.2**2  # of the noise
 
 
+def test_a_spun_one_is_the_mean_over_shifts_and_undoes_more_noise():
+    stream = torch.Generator().manual_seed(0)
+    smooth = torch.nn.functional.interpolate(torch.rand(256, 1, 2, 2, generator=stream), size=(8, 8), mode="bilinear")
+    arguments = {"shape": (1, 8, 8), "latent": 64, "network": "map", "width": 16, "depth": 1}
+    taught = learned(arguments | {"noise": ("gaussian",), "amount": (0.1, 0.3)}, smooth, 600, 5e-3)
+    spun = build("ae", arguments | {"spin": True}).eval()
+    spun.load_state_dict(taught.state_dict())
+    seen = corrupt(smooth, "gaussian", 0.2, seeds=Seeds.count_from(0, 256))
+    wide = np.pad(seen.numpy(), ((0, 0), (0, 0), (1, 1), (1, 1)), mode="edge")
+    back = {
+        (y, x): taught.reconstruct(torch.from_numpy(wide[:, :, y : y + 8, x : x + 8].copy())).numpy()
+        for y, x in ((1, 1), (0, 1), (2, 1), (1, 0), (1, 2))
+    }
+    found = spun.reconstruct(seen).numpy()
+    inside = [found_[:, :, 3 - y, 4 - x] for (y, x), found_ in back.items()]
+    assert np.abs(found[:, :, 2, 3] - (back[1, 1][:, :, 2, 3] + sum(inside)) / 6).max() < 1e-5
+    corner = back[1, 1][:, :, 0, 0] * 2 + back[0, 1][:, :, 1, 0] + back[1, 0][:, :, 0, 1]
+    assert np.abs(found[:, :, 0, 0] - corner / 4).max() < 1e-5
+    assert torch.equal(spun.encode(seen), taught.encode(seen))
+    errors = [float((model.reconstruct(seen) - smooth).square().mean()) for model in (taught, spun)]
+    assert errors[1] < 0.98 * errors[0]
+    with pytest.raises(ValueError, match="Only pictures"):
+        build("ae", {"shape": (7,), "latent": 2, "bounded": False, "spin": True})
+
+
 @pytest.mark.parametrize("kind", NOISES)
 def test_noise_is_what_it_says_and_an_items_own(kind):
     items = torch.full((4, 1, 50, 50), 0.5)

@@ -318,10 +318,12 @@ def test_an_autoencoders_codes_and_items_do_not_depend_on_neighbours(variant):
     assert codes.shape == (19, model.latent)
     assert back.shape == images.shape
     assert not model.bounded or 0 <= float(back.min()) <= float(back.max()) <= 1
-    assert torch.equal(model.decode(codes), back)
+    decoded = model.decode(codes)
+    assert model.spin or torch.equal(decoded, back)
     one = slice(17, 18)
     assert torch.equal(model.encode(images[one])[0], codes[17])
-    assert torch.equal(model.decode(codes[one])[0], back[17])
+    assert torch.equal(model.decode(codes[one])[0], decoded[17])
+    assert torch.equal(model.reconstruct(images[one])[0], back[17])
     assert model.encode(images[:0]).shape == (0, model.latent)
 
 

@@ -60,7 +60,8 @@ VARIANTS = {
     "ae overcomplete map": ("ae", {"shape": SHAPE, "latent": 128, "network": "map", "width": 8}),
     "ae denoising": (
         "ae",
-        {"shape": SHAPE, "latent": 32, "network": "map", "width": 8, "coarse": 8, "noise": NOISES, "amount": (0, 0.3)},
+        {"shape": SHAPE, "latent": 32, "network": "map", "width": 8, "coarse": 8, "noise": NOISES, "amount": (0, 0.3),
+         "spin": True},
     ),
     "ae sparse l1": (
         "ae", {"shape": SHAPE, "latent": 80, "hidden": (), "code": "relu", "penalty": "l1", "weight": 1e-3},
