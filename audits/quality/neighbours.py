@@ -6,17 +6,14 @@ an item reaches to its k-th nearest neighbour in its own set; inside means stric
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 import numpy as np
 from scipy.special import ndtri
 
-from audits.quality import tensors
+from audits.quality import near, tensors
 from audits.quality.features import FeatureError, as_features, same_width
 from audits.report import Finding, against_floor, figure
-
-CHUNK = 2**22  # distances held at once: 32 MiB of float64
 
 READINGS = {
     "precision": "{value} of the generated items look like real ones (lie among the neighbours of one).",
@@ -50,22 +47,14 @@ def prdc(real, fake, *, k: int = 5) -> Neighbours:
         raise FeatureError(f"k is {k}; it must be from 1 to {min(len(real), len(fake)) - 1} for these sets.")
     if there:
         return Neighbours(**tensors.prdc(real, fake, k=k))
-    centre = real.mean(0)  # distances do not change, and small coordinates lose fewer digits
-    real, fake = real - centre, fake - centre
-    real_radius, fake_radius = _radii(real, k), _radii(fake, k)
-    balls = np.zeros(len(fake), dtype=np.int64)  # real balls that hold each generated item
-    reached, covered = 0, 0
-    for rows, squared in _squared_distances(real, fake):
-        radius = real_radius[rows]
-        held = np.flatnonzero(squared < radius[:, None])  # few: about k of a row
-        balls += np.bincount(held % len(fake), minlength=len(fake))
-        reached += np.count_nonzero((squared < fake_radius).any(1))
-        covered += len(np.unique(held // len(fake)))
+    real_points, fake_points = near.points(real, fake)
+    real_radius, fake_radius = (near.nearest(x, x, k, same=True)[:, -1] for x in (real_points, fake_points))
+    balls, covered, reached = near.within(real_points, fake_points, real_radius, fake_radius)
     return Neighbours(
         precision=float(np.mean(balls > 0)),
         recall=float(reached / len(real)),
         density=float(balls.mean() / k),
-        coverage=float(covered / len(real)),
+        coverage=float(covered.mean()),
     )
 
 
@@ -112,59 +101,5 @@ def nearest_distances(queries, items, *, k: int) -> np.ndarray:
     same_width(queries, items)
     if not 1 <= k <= len(items):
         raise FeatureError(f"k is {k}; it must be from 1 to {len(items)} for these items.")
-    centre = items.mean(0)
-    out = np.empty((len(queries), k))
-    for rows, squared in _squared_distances(queries - centre, items - centre):
-        nearest = np.partition(squared, k - 1, axis=1)[:, :k]
-        out[rows] = np.sqrt(np.sort(nearest, axis=1))
-    return out
-
-
-def _radii(x: np.ndarray, k: int) -> np.ndarray:
-    """Squared distance (n,) from each item to its k-th nearest neighbour, itself not counted.
-
-    Each pair is measured once: a block of rows meets the items from its own first one on, and tells both sides.
-    """
-    n, norms = len(x), (x * x).sum(1)
-    rounding = _rounding(norms, norms)
-    nearest = np.full((n, k), np.inf)
-    step = max(k, min(512, CHUNK // n))
-    for start in range(0, n, step):
-        rows, rest = slice(start, min(start + step, n)), slice(min(start + step, n), n)
-        squared = _block(x[rows], x[start:], norms[rows], norms[start:], rounding)
-        squared[np.arange(len(squared)), np.arange(len(squared))] = np.inf
-        _keep_nearest(nearest[rows], squared)
-        _keep_nearest(nearest[rest], squared[:, len(squared) :].T)
-    return nearest.max(1)
-
-
-def _keep_nearest(nearest: np.ndarray, squared: np.ndarray) -> None:
-    """Lower the k smallest of each row, (n, k), by those of `squared` (n, m), in place."""
-    k = nearest.shape[1]
-    if squared.shape[1] > k:
-        squared = np.partition(np.ascontiguousarray(squared), k - 1, axis=1)[:, :k]
-    nearest[:] = np.partition(np.concatenate([nearest, squared], 1), k - 1, axis=1)[:, :k]
-
-
-def _squared_distances(a: np.ndarray, b: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
-    """Squared distances from `a` to `b`, a few rows at a time; what rounding alone explains is zero."""
-    a_norms, b_norms = (a * a).sum(1), (b * b).sum(1)
-    rounding = _rounding(a_norms, b_norms)
-    step = max(1, CHUNK // len(b))
-    for start in range(0, len(a), step):
-        rows = slice(start, min(start + step, len(a)))
-        yield rows, _block(a[rows], b, a_norms[rows], b_norms, rounding)
-
-
-def _rounding(a_norms: np.ndarray, b_norms: np.ndarray) -> float:
-    return 8 * np.finfo(np.float64).eps * (a_norms.max() + b_norms.max())
-
-
-def _block(a: np.ndarray, b: np.ndarray, a_norms: np.ndarray, b_norms: np.ndarray, rounding: float) -> np.ndarray:
-    squared = a @ b.T
-    squared *= -2.0
-    squared += a_norms[:, None]
-    squared += b_norms
-    if squared.min() < rounding:
-        squared[squared < rounding] = 0.0
-    return squared
+    there, here = near.points(items, queries)
+    return np.sqrt(near.nearest(here, there, k))

@@ -5,15 +5,14 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
-import audits.quality.neighbours as module
-from audits.quality import FeatureError, neighbour_findings, prdc
+from audits.quality import FeatureError, near, neighbour_findings, prdc
 from audits.quality.neighbours import nearest_distances
 
 
 @pytest.mark.parametrize(("n", "m", "k"), [(200, 150, 5), (80, 300, 3), (60, 60, 1)])
 def test_agrees_with_the_reference_package(n, m, k, monkeypatch):
     peer = pytest.importorskip("prdc")
-    monkeypatch.setattr(module, "CHUNK", 7 * m)  # several chunks, the last one short
+    monkeypatch.setattr(near, "CHUNK", 7 * m)  # several chunks, the last one short
     rng = np.random.default_rng(n)
     real, fake = rng.normal(size=(n, 6)) + 30, rng.normal(size=(m, 6)) * 0.8 + 30.3
     expected = peer.compute_prdc(real, fake, k)
@@ -43,6 +42,51 @@ def test_copies_of_one_item_are_at_distance_zero():
     assert (nearest_distances(x, x, k=1) == 0).all()
     expected = np.sort(np.linalg.norm(x[:, None] - x[None], axis=2), axis=1)[:, :4]
     assert nearest_distances(x, x, k=4) == pytest.approx(expected, abs=1e-6)
+
+
+def plainly(real, fake, k):
+    """The four figures from all differences in float64."""
+
+    def apart(a, b):
+        return np.square(a[:, None] - b[None]).sum(2)
+
+    real_radius, fake_radius = (np.sort(apart(x, x), axis=1)[:, k] for x in (real, fake))
+    between = apart(real, fake)
+    inside = between < real_radius[:, None]
+    reached = (between < fake_radius).any(1)
+    return {
+        "precision": inside.any(0).mean(),
+        "recall": reached.mean(),
+        "density": inside.sum() / k / len(fake),
+        "coverage": inside.any(1).mean(),
+    }
+
+
+CROWDS = {
+    "one cloud": lambda rng, n: rng.normal(size=(n, 6)),
+    "far from the origin": lambda rng, n: rng.normal(size=(n, 6)) + 1e5,
+    "two crowds far apart": lambda rng, n: rng.normal(size=(n, 5)) * 1e-5 + rng.choice([-1.0, 1.0], n)[:, None],
+    "one far off": lambda rng, n: rng.normal(size=(n, 6)) * np.where(np.arange(n) == 3, 1e6, 1.0)[:, None],
+    "a grid, all ties": lambda rng, n: rng.integers(0, 4, (n, 3)).astype(float),
+    "huge": lambda rng, n: rng.normal(size=(n, 6)) * 1e150,
+    "tiny": lambda rng, n: rng.normal(size=(n, 6)) * 1e-150,
+    "wide": lambda rng, n: np.maximum(0, rng.normal(size=(n, 700))),
+    "all the same": lambda rng, n: np.ones((n, 3)),
+}
+
+
+@pytest.mark.parametrize("crowd", CROWDS)
+@pytest.mark.parametrize(("chunk", "open_"), [(2**22, 64), (700, 64), (700, 0)])
+def test_single_precision_never_decides(crowd, chunk, open_, monkeypatch):
+    """The figures are those of all differences in float64, where points crowd together and where distances tie too."""
+    monkeypatch.setattr(near, "CHUNK", chunk)
+    monkeypatch.setattr(near, "OPEN", open_)
+    rng = np.random.default_rng(5)
+    real, fake = CROWDS[crowd](rng, 170), CROWDS[crowd](rng, 130)
+    fake[:20] = real[:20]
+    assert asdict(prdc(real, fake, k=3)) == pytest.approx(plainly(real, fake, 3), abs=1e-12)
+    away = np.sqrt(np.sort(np.square(fake[:, None] - real[None]).sum(2), axis=1)[:, :4])
+    assert nearest_distances(fake, real, k=4) == pytest.approx(away, rel=1e-9, abs=1e-11 * np.abs(real).max())
 
 
 def test_the_intervals_cover_the_expectation():
