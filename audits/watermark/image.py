@@ -36,7 +36,7 @@ WORDS = 16  # candidates of each message, of which one with a right authenticati
 RATE = 1e-6  # false positives: above it no payload is reported
 FAINTEST, USUAL, BUSIEST = 45.0, 42.1, 36.1  # decibels: PSNR of the weakest mark, and of the strongest on calm and busy
 SHIFTS = lattice.GRID**2 * len(lattice.VIEWS)
-UPRIGHT = 1 + len(lattice.ZOOMS)  # poses of usual sizes
+UPRIGHT = (Pose(), *(Pose(0.0, zoom) for zoom in lattice.ZOOMS))  # poses of usual sizes
 STATISTICS = 3  # p-values of which the smallest counts
 
 
@@ -70,11 +70,11 @@ class Detection:
 @dataclass(frozen=True)
 class Reading:
     """One alignment under one key: T of the pilots and of the message, of both together where the alignment is that of
-    an uncut picture (else 0), whether its code is right, and its 48 bits."""
+    an uncut picture, whether its code is right, and its 48 bits."""
 
     pilots: float
     message: float
-    together: float
+    together: float | None
     genuine: bool
     word: np.ndarray
     view: View
@@ -226,7 +226,7 @@ def detect(
     """
     check_pixels(pixels)
     tables = [key_signs(key) for key in keys]
-    tried = max(1, len(tables)) * (UPRIGHT + FOUND) * SHIFTS
+    tried = max(1, len(tables)) * (len(UPRIGHT) + FOUND) * SHIFTS
     if not tables or min(pixels.shape[:2]) < SMALLEST // 2:
         return Detection(1.0, None, tried, None)
     flat = seen(pixels)
@@ -251,7 +251,7 @@ def best_reading(pixels: np.ndarray, key: bytes, *, seen: Callable[[np.ndarray],
 
 def _others(spectrum: Spectrum) -> list[Pose]:
     """Poses beside the plain one: the usual sizes, also where a picture drowns the lattice, and those seen."""
-    return [Pose(0.0, zoom) for zoom in lattice.ZOOMS] + lattice.poses(spectrum, FOUND)
+    return [*UPRIGHT[1:], *lattice.poses(spectrum, FOUND)]
 
 
 def _judged(flat, spectrum, frame, poses, keys, tables, tried: int) -> Detection:
@@ -265,8 +265,8 @@ def _judged(flat, spectrum, frame, poses, keys, tables, tried: int) -> Detection
             by_message, payload = 1.0, None
             if reading.genuine:
                 payload = codeword.payload_in(reading.word)
-                if reading.together:
-                    by_message = _bound(reading.together, payloads * UPRIGHT * len(lattice.VIEWS))
+                if reading.together is not None:
+                    by_message = _bound(reading.together, payloads * len(UPRIGHT) * len(lattice.VIEWS))
                 else:
                     by_message = _bound(reading.message, payloads * 2 * DECODED)  # the plain pose, then all others
             p_value = min(1.0, by_pilots, by_message)
@@ -294,7 +294,7 @@ def readings(
     sought, uncut = [], []
     for value, pose in zip(values, poses, strict=True):
         sought += [(*alignment, pose) for alignment in lattice.aligned(value, pilots)]
-        if not pose.degrees:
+        if pose in UPRIGHT:
             uncut += [(*alignment, pose) for alignment in lattice.whole(value, frame.shifts(pose.scale), pilots)]
     found = sorted(sought, key=lambda alignment: -alignment[0])[:DECODED]
     found += sorted(uncut, key=lambda alignment: -alignment[0])[:WHOLE]
@@ -305,7 +305,7 @@ def readings(
     for place, ((t, view, straight, pose), soft, words) in enumerate(zip(found, softs, decoded, strict=True)):
         fits = [lattice.statistic(soft, codeword.encode(word)) for word in words]
         best = max(range(len(words)), key=lambda i: (codeword.genuine(key, words[i]), fits[i]))
-        together = 0.0
+        together = None
         if place >= DECODED:
             both = np.concatenate([lattice.chips(straight[lattice.PILOTS]), soft])
             together = lattice.statistic(both, np.concatenate([expected, codeword.encode(words[best])]))

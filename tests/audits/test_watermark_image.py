@@ -163,7 +163,7 @@ def test_a_mark_too_faint_to_be_sought_is_read_where_nothing_was_cut(way):
     rough = np.clip(np.random.default_rng(8).normal(128, 56, (200, 200)), 0, 255).astype(np.uint8)
     seen = np.ascontiguousarray(WAYS[way](embed(rough, KEY, PAYLOAD)))
     best = image.best_reading(seen, KEY)
-    tried = (image.UPRIGHT + image.FOUND) * image.SHIFTS
+    tried = (len(image.UPRIGHT) + image.FOUND) * image.SHIFTS
     assert 2 * tried * np.exp(-(best.pilots**2) / 2) > 1e-6
     assert 2 * 2**32 * 2 * image.DECODED * np.exp(-(best.message**2) / 2) > 1e-6
     found = detect(seen, [KEY])
