@@ -27,7 +27,7 @@ TOY_GAN = Recipe(
 
 TRIALS: dict[str, Recipe] = {
     "gan-ring": TOY_GAN,
-    "gan-grid": replace(TOY_GAN, data="grid", batch=512),
+    "gan-grid": replace(TOY_GAN, data="grid", model=TOY_GAN.model | {"width": 24}, batch=512),
     "judge-emoji": Recipe(
         "judge",
         "emoji",
