@@ -23,8 +23,10 @@ WIDER = 2.0  # times the distance to the nearest anchor, within which anchors ar
 REACH = 0.125  # of the data's radius (root mean square), or three times as far as real items are apart: out of reach
 FEEDING = 0.1  # share of items within reach, below which there is nothing that the generator does not miss
 STARVED = 0.2  # of an equal part of what is fed
-MISSING = 0.04  # share of starved anchors above the floor from which modes count as lost
-PATIENCE = 5  # looks in a row
+MISSING = 0.06  # share of starved anchors above the floor from which modes count as lost
+LOST = 8  # looks in a row that miss so much
+PATIENCE = 5  # looks in a row of any other kind
+RECENT = 10  # looks that a line is drawn through, to see where a run ends
 GROWTH = 30.0  # times the median size of the first looks
 LARGE = 10.0  # a loss below is never called large
 LOSSES = ("critic", "generator", "loss", "elbo_bits")
@@ -111,10 +113,10 @@ class Watch:
 
     def _collapsed(self, step: int, items: np.ndarray) -> Alarm | None:
         self.missed.append((step, self.missing(items)))
-        since = _lasting(self.missed, self.floor + MISSING, self.warm, self.steps)
+        since = _lasting(self.missed, self.floor + MISSING, self.warm, self.steps, patience=LOST)
         if since is None:
             return None
-        now = float(np.median([value for _, value in self.missed[-PATIENCE:]]))
+        now = float(np.median([value for _, value in self.missed[-LOST:]]))
         return Alarm("mode collapse", step, since, (
             f"Mode collapse: since step {since:,} the generator leaves out {now:.0%} of held-out real items (hardly "
             f"anything lies around them); other real items leave out {self.floor:.0%}."
@@ -172,15 +174,17 @@ def _squared(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.maximum(0.0, (a**2).sum(1)[:, None] - 2 * a @ b.T + (b**2).sum(1))
 
 
-def _lasting(seen: list[tuple[int, float]], bound: float, after: float = 0, steps: int = 0) -> int | None:
-    """The step since which values reach `bound`, once they have in `PATIENCE` looks after the warm-up; else None.
+def _lasting(
+    seen: list[tuple[int, float]], bound: float, after: float = 0, steps: int = 0, patience: int = PATIENCE
+) -> int | None:
+    """The step since which values reach `bound`, once they have in `patience` looks after the warm-up; else None.
 
     Where the run has `steps`, it is also None while a line through the latest looks falls below the bound by its end.
     """
     run = next((i for i, (_, value) in enumerate(reversed(seen)) if value < bound), len(seen))
-    if sum(step > after for step, _ in seen[len(seen) - run :]) < PATIENCE:
+    if sum(step > after for step, _ in seen[len(seen) - run :]) < patience:
         return None
-    latest = np.array(seen[-2 * PATIENCE :])
+    latest = np.array(seen[-RECENT:])
     if seen[-1][0] < steps and np.polyval(np.polyfit(*latest.T, 1), steps) < bound:
         return None
     return seen[len(seen) - run][0]
