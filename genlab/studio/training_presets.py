@@ -22,8 +22,8 @@ PRESETS = (
     ),
     Preset(
         "Mode collapse",
-        "The generator gathers on a single blob and stays there: effective modes stay at 1 of 8, and after a third "
-        "of the run an alarm says so.",
+        "The generator gathers on a single blob and stays there: effective modes stay at 1 of 8, and before half "
+        "of the run is over an alarm says so.",
         {"data": "ring", "loss": "non-saturating"},
     ),
     Preset(
