@@ -22,8 +22,8 @@ PRESETS = (
     ),
     Preset(
         "Mode collapse",
-        "The generator gathers on a single blob and stays there: effective modes stay at 1 of 8, and before half "
-        "of the run is over an alarm says so.",
+        "The generator gathers on a few blobs and stays there: effective modes end at 1 to 3 of 8, as the machine "
+        "rounds its numbers, and before half of the run is over an alarm says so.",
         {"data": "ring", "loss": "non-saturating"},
     ),
     Preset(
