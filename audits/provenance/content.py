@@ -7,6 +7,8 @@ import io
 import json
 import struct
 
+import numpy as np
+
 from audits.provenance import containers, credentials
 from audits.provenance.containers import MediaError, media_type_of
 
@@ -27,6 +29,8 @@ SIDECARS = ("application/json", "text/csv", "text/plain")
 
 # PNG chunks that change nothing of what is shown.
 _SILENT = (b"IHDR", b"IDAT", b"IEND", b"tEXt", b"zTXt", b"iTXt", b"tIME", b"pHYs")
+# A PNG of nothing else and of one of these colour types (here with Pillow's modes) shows its pixels alone.
+_BARE, _PLAIN = {b"IHDR", b"IDAT", b"IEND", b"tIME", b"pHYs"}, {0: "L", 2: "RGB"}
 
 
 def check_size(media: bytes) -> None:
@@ -80,13 +84,16 @@ def bare(media: bytes, media_type: str) -> bytes:
     return split(insert(without, b""))[0]
 
 
-def content_digest(media: bytes) -> str:
+def content_digest(media: bytes, pixels: np.ndarray | None = None) -> str:
     """SHA-256 of the content alone, in hexadecimal: the same before and after sealing.
 
     For a PNG it covers mode, size, pixels and every chunk that changes how they look; for others all bytes.
+
+    Args:
+        pixels: (h, w) or (h, w, 3) uint8, as `looks.decoded` gives them, where they were decoded already.
     """
     media_type, without, _, _ = opened(media)
-    return digest_of(media_type or "text/plain", without if media_type is None else bare(without, media_type))
+    return digest_of(media_type or "text/plain", without if media_type is None else bare(without, media_type), pixels)
 
 
 def digest_name(media_type: str) -> str:
@@ -94,12 +101,12 @@ def digest_name(media_type: str) -> str:
     return "pixels" if media_type == "image/png" else "bytes"
 
 
-def digest_of(media_type: str, without: bytes) -> str:
+def digest_of(media_type: str, without: bytes, pixels: np.ndarray | None = None) -> str:
     """The digest of media that holds no manifest."""
-    return _shown(without) if media_type == "image/png" else hashlib.sha256(without).hexdigest()
+    return _shown(without, pixels) if media_type == "image/png" else hashlib.sha256(without).hexdigest()
 
 
-def _shown(png: bytes) -> str:
+def _shown(png: bytes, pixels: np.ndarray | None) -> str:
     """SHA-256 of what a PNG shows: mode, size, pixels, and every chunk that bears on them (palette, gamma,
     further frames of an animation...). Two files that compress the same picture differently agree."""
     from PIL import Image
@@ -110,8 +117,12 @@ def _shown(png: bytes) -> str:
         raise MediaError(f"The PNG has {width:,} x {height:,} pixels; the limit is {MAX_PIXELS:,} in all.")
     if depth == 16 and colours != 0:
         raise MediaError("The PNG has 16 bits per colour, which cannot be compared exactly; save it with 8.")
-    needed = [c for c in chunks if c[0] in (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")]
     digest = hashlib.sha256()
+    if pixels is not None and depth == 8 and colours in _PLAIN and {kind for kind, _ in chunks} <= _BARE:
+        digest.update(json.dumps([_PLAIN[colours], width, height]).encode())
+        digest.update(np.ascontiguousarray(pixels))
+        return digest.hexdigest()
+    needed = [c for c in chunks if c[0] in (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")]
     try:
         # Only these chunks reach the decoder: no text to unpack, no colour profile, no animation.
         with Image.open(io.BytesIO(containers.join_png(needed)), formats=["PNG"]) as image:

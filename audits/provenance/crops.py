@@ -157,11 +157,11 @@ def _windows(grey: np.ndarray, short: int, step: int, most: int) -> Windows:
     if max(tall, wide) > LONGEST * min(tall, wide):
         return Windows(np.empty(0, np.uint64), *(np.empty(0) for _ in range(3)))
     tops, lefts = np.arange(0, tall - SIDE + 1, step), np.arange(0, wide - SIDE + 1, step)
-    d = _cosines()
-    across = np.stack([small[:, x : x + SIDE] @ d.T for x in lefts])  # (x, tall, 8)
-    both = np.stack([d @ across[:, y : y + SIDE] for y in tops])  # (y, x, 8, 8)
-    flat = both.reshape(-1, LOW * LOW)
-    bits = flat > np.median(flat, axis=1, keepdims=True)
+    across = small @ _moved_cosines(wide, step).T  # (tall, x 8)
+    both = (_moved_cosines(tall, step) @ across).reshape(len(tops), LOW, len(lefts), LOW)
+    flat = both.transpose(0, 2, 1, 3).reshape(-1, LOW * LOW)
+    middle = LOW * LOW // 2 - 1
+    bits = flat > np.partition(flat, middle, axis=1)[:, middle, None]  # as above the median, which lies next to it
     hashes = np.packbits(bits, axis=1).view(">u8")[:, 0].astype(np.uint64)
     top, left = (a.ravel() for a in np.meshgrid(tops, lefts, indexing="ij"))
     telling = np.sqrt((flat**2).sum(1)) / SIDE > CONTRAST  # Parseval: the deviation that these frequencies make
@@ -183,3 +183,13 @@ def _scaled(grey: np.ndarray, short: int) -> np.ndarray:
 def _cosines() -> np.ndarray:
     k, n = np.arange(1, LOW + 1)[:, None], np.arange(SIDE)[None]
     return (np.sqrt(2 / SIDE) * np.cos(np.pi / (2 * SIDE) * k * (2 * n + 1))).astype(np.float32)
+
+
+@functools.lru_cache(maxsize=32)
+def _moved_cosines(length: int, step: int) -> np.ndarray:
+    """The cosines of windows that begin at 0, `step`, 2 `step`... of so many pixels: (windows times 8, length)."""
+    starts = range(0, length - SIDE + 1, step)
+    moved = np.zeros((len(starts), LOW, length), np.float32)
+    for row, start in zip(moved, starts, strict=True):
+        row[:, start : start + SIDE] = _cosines()
+    return moved.reshape(-1, length)

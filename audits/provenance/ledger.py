@@ -189,7 +189,7 @@ class Ledger:
                 found.setdefault(row, (distance, VIEWS[view]))
                 if len(found) == most:
                     break
-        entries = {e.id: e for e in self._where(self._entries.c.id.in_(list(found)))}
+        entries = {e.id: e for e in self._where(self._entries.c.id.in_(list(found)))} if found else {}
         return [Near(entries[row], *found[row]) for row in found if row in entries]
 
     def parts(self, pixels: np.ndarray, most: int = 12) -> list[Part]:
@@ -204,7 +204,7 @@ class Ledger:
                 self._parts.add(ids, windows)
                 self._parted = ids[-1]
             found = self._parts.places(pixels, most)
-        entries = {e.id: e for e in self._where(self._entries.c.id.in_([p.id for p in found]))}
+        entries = {e.id: e for e in self._where(self._entries.c.id.in_([p.id for p in found]))} if found else {}
         return [Part(entries[p.id], p.rectangle) for p in found if p.id in entries]
 
     def _since(self, seen: int, column, size: int) -> tuple[list[int], list[bytes]]:
@@ -237,6 +237,8 @@ class Ledger:
         with self._told(), self.engine.connect() as connection:
             query = sqlalchemy.select(self._entries).where(condition).order_by(columns.id).limit(100)
             rows = connection.execute(query).mappings().all()
+            if not rows:
+                return []
             wanted = [row["id"] - 1 for row in rows]
             links = sqlalchemy.select(columns.id, columns.link).where(columns.id.in_(wanted))
             before = dict(tuple(pair) for pair in connection.execute(links))

@@ -58,7 +58,7 @@ def known(
         same = ledger.by_sha256(hashlib.sha256(media).hexdigest())
         if same and (same.media_type in content.CARRIERS or _telling(media, seen)):  # a text is not changed by a seal
             return _found("this file", f"Entry {same.id} of {same.made} is this very file, byte for byte.", same)
-        equal = _equal(media, ledger, claim)
+        equal = _equal(media, seen, ledger, claim)
         if equal and _telling(media, seen):
             what = "pixels" if equal.media_type == "image/png" else "content"
             detail = f"Entry {equal.id} of {equal.made} has the same {what}; other bytes of the file are not the same."
@@ -79,10 +79,10 @@ def _found(state: str, detail: str, entry: Entry | None = None, view: str = "") 
     return Found(Layer("ledger", None, state, detail), entry, view)
 
 
-def _equal(media: bytes, ledger: Ledger, claim: Claim | None) -> Entry | None:
+def _equal(media: bytes, seen: Look | None, ledger: Ledger, claim: Claim | None) -> Entry | None:
     """An entry with the same content, rather one with the claim that the file makes."""
     try:
-        entries = ledger.by_content(content.content_digest(media))
+        entries = ledger.by_content(content.content_digest(media, seen.pixels if seen else None))
     except MediaError:
         return None
     return next((e for e in entries if e.claim == claim), entries[0] if entries else None)

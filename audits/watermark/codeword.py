@@ -33,12 +33,20 @@ def word_of(key: bytes, payload: int) -> np.ndarray:
 
 def payload_in(word: np.ndarray) -> int:
     """The 32 bits in the middle of a word, checked or not."""
-    return int("".join(str(int(b)) for b in word[VERSION_BITS : VERSION_BITS + PAYLOAD_BITS]), 2)
+    return (_number(word) >> TAG_BITS) & ((1 << PAYLOAD_BITS) - 1)
 
 
 def genuine(key: bytes, word: np.ndarray) -> bool:
     """Whether version and tag are those that `word_of` writes for this payload."""
+    whole = _number(word)
+    if whole >> (BITS - VERSION_BITS) != VERSION:
+        return False
     return bool((word_of(key, payload_in(word)) == word).all())
+
+
+def _number(word: np.ndarray) -> int:
+    """The 48 bits as one whole number."""
+    return int(np.asarray(word, np.int64) @ (1 << np.arange(BITS - 1, -1, -1)))
 
 
 @functools.cache
@@ -49,19 +57,21 @@ def _generator() -> np.ndarray:
         for back in range(MEMORY + 1):
             taps = [(polynomial >> (MEMORY - back)) & 1 for polynomial in POLYNOMIALS]
             rows[place, (place + back) % BITS] = taps
-    return rows.reshape(BITS, CHIPS)
+    return rows.reshape(BITS, CHIPS).astype(np.float32)
 
 
 def encode(word: np.ndarray) -> np.ndarray:
-    """48 bits as 336 signs: float32, +1 for a 0 and -1 for a 1."""
-    return 1 - 2 * ((np.asarray(word) @ _generator()) % 2).astype(np.float32)
+    """48 bits, or words (n, 48) of them, as 336 signs each: float32, +1 for a 0 and -1 for a 1."""
+    return 1 - 2 * ((np.asarray(word, np.float32) @ _generator()) % 2)  # sums of 48 are exact
 
 
 @functools.cache
 def _outputs() -> np.ndarray:
-    """(2, states, 7): the signs sent when a bit arrives in a state, which holds the last 8 bits, newest first."""
-    registers = (np.arange(2)[:, None] << MEMORY) | np.arange(STATES)
-    return np.stack([1.0 - 2 * (np.bitwise_count(registers & p) % 2) for p in POLYNOMIALS], -1).astype(np.float32)
+    """(7, 2, 2, states / 2): the signs sent when a bit arrives in a state, which holds the last 8 bits, newest first;
+    by the oldest bit, which is forgotten, by the bit that arrives, and by the seven between."""
+    oldest, new, rest = np.ix_(range(2), range(2), range(STATES // 2))
+    registers = (new << MEMORY) | (rest << 1) | oldest
+    return np.stack([1.0 - 2 * (np.bitwise_count(registers & p) % 2) for p in POLYNOMIALS]).astype(np.float32)
 
 
 def decode(soft: np.ndarray, count: int = 1) -> list[np.ndarray]:
@@ -75,21 +85,21 @@ def decode(soft: np.ndarray, count: int = 1) -> list[np.ndarray]:
 
 def decode_all(soft: np.ndarray, count: int = 1) -> list[list[np.ndarray]]:
     """`decode` of several messages (n, 336) at once, which takes hardly longer than one."""
-    received = np.asarray(soft, np.float32).reshape(len(soft), BITS, len(POLYNOMIALS))
-    gains = np.einsum("bsg,mng->nmbs", _outputs(), received)
-    states = np.arange(STATES)
-    bit, before = states >> (MEMORY - 1), (states & (STATES // 2 - 1)) << 1
-    reach = np.zeros((len(soft), STATES), np.float32)
-    kept = np.empty((3 * BITS, len(soft), STATES), bool)
+    received = np.asarray(soft, np.float32).reshape(len(soft), BITS, len(POLYNOMIALS)).transpose(1, 0, 2)
+    half = STATES // 2
+    gains = (received @ _outputs().reshape(len(POLYNOMIALS), -1)).reshape(BITS, len(soft), 2, 2, half)
+    reach = np.zeros((len(soft), 2, half), np.float32)  # by the newest bit; its predecessors lie two by two
+    kept = np.empty((3 * BITS, len(soft), 2, half), bool)
     for i, step in enumerate([*range(BITS)] * 3):
-        gain = gains[step]
-        low, high = reach[:, before] + gain[:, bit, before], reach[:, before | 1] + gain[:, bit, before | 1]
-        kept[i] = high > low
+        before = reach.reshape(len(soft), 1, half, 2)
+        low, high = before[..., 0] + gains[step, :, 0], before[..., 1] + gains[step, :, 1]
+        np.greater(high, low, out=kept[i])
         reach = np.maximum(low, high)
+    kept, reach = kept.reshape(3 * BITS, len(soft), STATES), reach.reshape(len(soft), STATES)
     ends = np.argsort(-reach, axis=1)[:, :count]
-    row, found = np.arange(len(soft))[:, None], np.empty((3 * BITS, *ends.shape), np.int64)
-    for i in range(3 * BITS - 1, -1, -1):
+    row, found = np.arange(len(soft))[:, None], np.empty((2 * BITS, *ends.shape), np.int64)
+    for i in range(2 * BITS - 1, -1, -1):  # the last round, and the one before it, which is the answer
         found[i] = ends >> (MEMORY - 1)
-        ends = ((ends & (STATES // 2 - 1)) << 1) | kept[i][row, ends]
-    words = found[BITS : 2 * BITS].transpose(1, 2, 0)
+        ends = ((ends & (half - 1)) << 1) | kept[BITS + i][row, ends]
+    words = found[:BITS].transpose(1, 2, 0)
     return [[np.array(word) for word in dict.fromkeys(map(tuple, several.tolist()))] for several in words]

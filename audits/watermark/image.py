@@ -38,6 +38,7 @@ FAINTEST, USUAL, BUSIEST = 45.0, 42.1, 36.1  # decibels: PSNR of the weakest mar
 SHIFTS = lattice.GRID**2 * len(lattice.VIEWS)
 UPRIGHT = (Pose(), *(Pose(0.0, zoom) for zoom in lattice.ZOOMS))  # poses of usual sizes
 STATISTICS = 3  # p-values of which the smallest counts
+_PILOTS_FIRST = np.concatenate([lattice.PILOTS, lattice.CARRIERS])
 
 
 @dataclass(frozen=True)
@@ -291,27 +292,34 @@ def readings(
 ) -> list[Reading]:
     """The alignments with the highest pilots, sought and of an uncut picture, their messages decoded; genuine first."""
     pilots, message = table
-    sought, uncut = [], []
-    for value, pose in zip(values, poses, strict=True):
-        sought += [(*alignment, pose) for alignment in lattice.aligned(value, pilots)]
-        if pose in UPRIGHT:
-            uncut += [(*alignment, pose) for alignment in lattice.whole(value, frame.shifts(pose.scale), pilots)]
-    found = sorted(sought, key=lambda alignment: -alignment[0])[:DECODED]
-    found += sorted(uncut, key=lambda alignment: -alignment[0])[:WHOLE]
-    softs = np.stack([lattice.chips(straight[lattice.CARRIERS]) * message for _, _, straight, _ in found])
-    expected = lattice.chips(pilots)
+    values, upright = np.stack(values), [i for i, pose in enumerate(poses) if pose in UPRIGHT]
+    places = [*_highest(values, lattice.sought(values, pilots), pilots, DECODED)]
+    if upright:
+        own = np.stack([frame.shifts(poses[i].scale) for i in upright])
+        places += [(upright[i], *rest) for i, *rest in _highest(values[upright], own, pilots, WHOLE)]
+    signs = np.concatenate([lattice.chips(pilots), message])
+    turned = [lattice.straight(values[i], view, shift) for i, view, shift, _ in places]
+    found = np.stack([lattice.chips(one[_PILOTS_FIRST]) for one in turned]) * signs
+    softs = found[:, 2 * lattice.PILOT_COUNT :]
     read = []
-    decoded = codeword.decode_all(softs, WORDS)
-    for place, ((t, view, straight, pose), soft, words) in enumerate(zip(found, softs, decoded, strict=True)):
-        fits = [lattice.statistic(soft, codeword.encode(word)) for word in words]
-        best = max(range(len(words)), key=lambda i: (codeword.genuine(key, words[i]), fits[i]))
+    for place, words in enumerate(codeword.decode_all(softs, WORDS)):
+        i, view, _, t = places[place]
+        sent = codeword.encode(words)
+        fits = [lattice.statistic(softs[place], one) for one in sent]
+        genuine = [codeword.genuine(key, word) for word in words]
+        best = max(range(len(words)), key=lambda n: (genuine[n], fits[n]))
         together = None
         if place >= DECODED:
-            both = np.concatenate([lattice.chips(straight[lattice.PILOTS]), soft])
-            together = lattice.statistic(both, np.concatenate([expected, codeword.encode(words[best])]))
-        seen = View(*_lies(pose, view))
-        read.append(Reading(t, fits[best], together, codeword.genuine(key, words[best]), words[best], seen))
+            together = lattice.statistic(found[place], np.concatenate([np.ones(2 * lattice.PILOT_COUNT), sent[best]]))
+        read.append(Reading(t, fits[best], together, genuine[best], words[best], View(*_lies(poses[i], view))))
     return sorted(read, key=lambda reading: (-reading.genuine, -reading.message))
+
+
+def _highest(values: np.ndarray, shifts: np.ndarray, pilots: np.ndarray, count: int) -> list[tuple]:
+    """(pose, view, shift, T) of the alignments (poses, 8) under which the pilots fit best, best first."""
+    t = lattice.agreement(values, shifts, pilots)
+    order = np.argsort(-t, axis=None, kind="stable")[:count].tolist()
+    return [(*place, shifts[place], float(t[place])) for place in (divmod(n, t.shape[1]) for n in order)]
 
 
 def _lies(pose: Pose, view: int) -> tuple[float, float, bool]:

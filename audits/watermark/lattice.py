@@ -29,6 +29,7 @@ PILOTS = np.sort(_BY_RADIUS[np.linspace(0, len(WAVES) - 1, PILOT_COUNT).round().
 _REST = np.setdiff1d(np.arange(len(WAVES)), PILOTS)
 CARRIERS = _REST[(np.arange(len(_REST)) * 61) % len(_REST)]  # neighbours in the message sit apart in the plane
 GRID = 2 * PERIOD  # shifts are sought in half pixels
+NOTHING = 1e-9  # length of numbers in which there is nothing to see
 
 LARGEST = 512  # side of the part of the working picture that is read
 TURN_STEP, SIZE_STEP = 0.6, 0.01  # degrees; logarithm of the scale
@@ -70,11 +71,9 @@ def reduction(height: int, width: int) -> int:
 
 def reduced(brightness: np.ndarray, factor: int) -> np.ndarray:
     """Means over squares of `factor` pixels; rows and columns that fill no square are left out."""
-    if factor == 1:
-        return brightness
-    h, w = (side // factor for side in brightness.shape)
-    squares = brightness[: h * factor, : w * factor].reshape(h, factor, w, factor)
-    return squares.mean((1, 3), dtype=np.float32)
+    h, w = (side // factor * factor for side in brightness.shape)
+    rows = sum(brightness[i:h:factor] for i in range(factor))
+    return sum(rows[:, i:w:factor] for i in range(factor)) / np.float32(factor**2) if factor > 1 else brightness
 
 
 def middle(working: np.ndarray) -> np.ndarray:
@@ -157,39 +156,53 @@ def _turns(at: np.ndarray, count: int, stride: int = 32) -> np.ndarray:
 def upright_waves(flat: np.ndarray, left: int = 0, top: int = 0, scale: float = 1.0) -> np.ndarray:
     """`waves_in` of an upright picture whose corner was at (left, top): complex (216,), much faster."""
     h, w = flat.shape
-    turn = -2j * np.pi / (PERIOD * scale)
-    x = np.exp(turn * np.outer(np.arange(left, left + w), np.arange(-12, 13))).astype(np.complex64)
-    y = np.exp(turn * np.outer(np.arange(13), np.arange(top, top + h))).astype(np.complex64)
+    x, y = _upright_turns(left, w, scale, -12), _upright_turns(top, h, scale, 0)
     across = flat @ x.real + 1j * (flat @ x.imag)
-    return (y @ across)[WAVES[:, 1], WAVES[:, 0] + 12]
+    return (y.T @ across)[WAVES[:, 1], WAVES[:, 0] + 12]
+
+
+@functools.lru_cache(maxsize=128)
+def _upright_turns(first: int, count: int, scale: float, slowest: int) -> np.ndarray:
+    """exp(-2 pi i k t / period) for t = first .. first + count - 1 and k = slowest .. 12: complex64 (count, k)."""
+    turn = -2j * np.pi / (PERIOD * scale)
+    return np.exp(turn * np.outer(np.arange(first, first + count), np.arange(slowest, 13))).astype(np.complex64)
 
 
 @dataclass(frozen=True)
 class Spectrum:
-    """Power of a residual on a square of frequencies, zero in the middle, and its local floor."""
+    """Power of a residual on a square of frequencies, zero in the middle: its local floor, and the power over it."""
 
-    power: np.ndarray
     floor: np.ndarray
+    heights: np.ndarray
 
     @classmethod
     def of(cls, flat: np.ndarray) -> Spectrum:
-        n = LARGEST
-        half = fft.rfft2(flat, (n, n))
+        n, reach = LARGEST, 10
+        half = fft.rfft2(flat, (n, n))  # of the other half all is known: power is even
         power = half.real**2 + half.imag**2
-        power = np.concatenate([power, np.roll(power[::-1, 1:-1][:, ::-1], 1, 0)], 1)
-        power = fft.fftshift(power)
         power = np.maximum(power, 1e-3 * power.mean() + 1e-6)
+        mirrored = np.roll(np.log(power)[::-1], 1, 0)
+        wide = np.concatenate([mirrored[:, reach:0:-1], np.log(power), mirrored[:, -2 : -2 - reach : -1]], 1)
         # The mean of the logarithm hardly sees a few high points; exp(gamma) makes it a mean of noise again.
-        floor = np.exp(ndimage.uniform_filter(np.log(power), 21, mode="wrap") + np.euler_gamma)
-        return cls(power, floor)
-
-    def heights(self, cap: float) -> np.ndarray:
-        return np.minimum(self.power / self.floor, cap)
+        level = ndimage.uniform_filter(wide, 2 * reach + 1, mode="wrap")[:, reach:-reach]
+        floor = np.exp(level + np.euler_gamma)
+        return cls(_both_halves(floor), _both_halves(power / floor))
 
     def floor_at(self, at: np.ndarray) -> np.ndarray:
         n = LARGEST
         x, y = np.clip(np.round(at * n + n / 2).astype(int), 0, n - 1).T
         return self.floor[y, x]
+
+
+def _both_halves(half: np.ndarray) -> np.ndarray:
+    """An even function of frequencies (n, n / 2 + 1), as `rfft2` gives it, on all of them, zero in the middle."""
+    n = len(half)
+    whole = np.empty((n, n), half.dtype)
+    up = np.concatenate([half[n // 2 :], half[: n // 2]])
+    whole[:, n // 2 :] = up[:, :-1]
+    whole[1:, : n // 2] = up[:0:-1, :0:-1]
+    whole[0, : n // 2] = up[0, :0:-1]
+    return whole
 
 
 def poses(spectrum: Spectrum, count: int) -> list[Pose]:
@@ -198,52 +211,87 @@ def poses(spectrum: Spectrum, count: int) -> list[Pose]:
     In logarithmic polar coordinates a turn and a scale are shifts, so every one of the 31,800 poses of the grid is a
     sum of 216 shifted pictures; each pose found is then refined to 0.07 degrees and 0.12 % of scale.
     """
-    n = LARGEST
-    heights = ndimage.uniform_filter(spectrum.heights(8.0), 3, mode="wrap")
-    radii = np.arange(np.log(SLOWEST / PERIOD) - SIZES[-1] - 0.02, np.log(0.5), SIZE_STEP)
-    angles = np.radians(np.arange(0, 180, TURN_STEP))[:, None]
-    rows, columns = np.exp(radii) * np.sin(angles) * n + n / 2, np.exp(radii) * np.cos(angles) * n + n / 2
-    polar = ndimage.map_coordinates(heights, [rows, columns], order=1) - heights.mean()
-    turns, sizes, known = len(TURNS), len(SIZES), len(radii)
+    heights = _smoothed(np.minimum(spectrum.heights, 8.0))
+    polar = _between(heights, *_polar_places()) - heights.mean()
+    turns, sizes, known = len(TURNS), len(SIZES), polar.shape[1]
     wide = np.zeros((2 * len(polar), known + sizes + 200), np.float32)
     wide[:, :known] = np.concatenate([polar, polar])  # angles go round
-    total, seen = np.zeros((turns, sizes), np.float32), np.zeros(sizes, np.float32)
+    total = np.zeros((turns, sizes), np.float32)  # the largest size first
     for i, j in zip(*_lattice_in_polar(), strict=True):
-        total += wide[i : i + turns, j : j + sizes][:, ::-1]
-        seen += (np.arange(j, j + sizes) < known)[::-1]
-    score = total / np.sqrt(np.maximum(seen, 30))
+        total += wide[i : i + turns, j : j + sizes]
+    score = (total / np.sqrt(np.maximum(_in_sight(known), 30)))[:, ::-1]
     found = []
     for _ in range(count):
         i, j = np.unravel_index(score.argmax(), score.shape)
-        found.append(_refined(spectrum, Pose(TURNS[i], float(np.exp(SIZES[j])))))
+        found.append((TURNS[i], SIZES[j]))
         score[np.ix_(np.arange(i - 3, i + 4) % turns, np.arange(max(0, j - 4), min(sizes, j + 5)))] = -np.inf
-    return found
+    return _refined(np.minimum(spectrum.heights, 20.0), *np.array(found).T)
+
+
+def _smoothed(heights: np.ndarray) -> np.ndarray:
+    """Means over 3 x 3 places; the square of frequencies goes round."""
+    for axis in (0, 1):
+        padded = np.concatenate([heights.take([-1], axis), heights, heights.take([0], axis)], axis)
+        before, here, after = (padded[i:][:LARGEST] if axis == 0 else padded[:, i:][:, :LARGEST] for i in range(3))
+        heights = (before + here + after) * np.float32(1 / 3)
+    return heights
+
+
+@functools.cache
+def _in_sight(radii: int) -> np.ndarray:
+    """How many waves lie within so many radii, by size, the largest first."""
+    return np.array([sum(j + size < radii for j in _lattice_in_polar()[1]) for size in range(len(SIZES))], np.float32)
+
+
+@functools.cache
+def _polar_places() -> tuple[np.ndarray, ...]:
+    """Where the spectrum is read for logarithmic polar coordinates, (300, radii), as `_between` takes it."""
+    radii = np.arange(_first_radius(), np.log(0.5), SIZE_STEP)
+    angles = np.radians(np.arange(0, 180, TURN_STEP))[:, None]
+    return _places(np.exp(radii) * np.cos(angles), np.exp(radii) * np.sin(angles))
+
+
+def _first_radius() -> float:
+    """Logarithm of the slowest wave's frequency at the largest size, and a little room."""
+    return np.log(SLOWEST / PERIOD) - SIZES[-1] - 0.02
 
 
 @functools.cache
 def _lattice_in_polar() -> tuple[list[int], list[int]]:
     """Row and column of every wave at a turn of 0 and the largest scale."""
-    first = np.log(SLOWEST / PERIOD) - SIZES[-1] - 0.02
     angle = np.degrees(np.arctan2(WAVES[:, 1], WAVES[:, 0]))
     rows = np.round(angle / TURN_STEP).astype(int) % round(180 / TURN_STEP)
-    columns = np.round((np.log(RADIUS / PERIOD) - SIZES[-1] - first) / SIZE_STEP).astype(int)
+    columns = np.round((np.log(RADIUS / PERIOD) - SIZES[-1] - _first_radius()) / SIZE_STEP).astype(int)
     return rows.tolist(), columns.tolist()
 
 
-def _refined(spectrum: Spectrum, pose: Pose) -> Pose:
-    n, heights = LARGEST, spectrum.heights(20.0)
-    degrees, size = pose.degrees, np.log(pose.scale)
+def _refined(heights: np.ndarray, degrees: np.ndarray, sizes: np.ndarray) -> list[Pose]:
+    """Poses (degrees and logarithms of the scale, each (n,)) moved to where the heights on their waves are greatest."""
+    waves, around, rows = (WAVES @ [1, 1j]).astype(np.complex64), np.arange(-3, 4), np.arange(len(degrees))
     for step, zoom in ((TURN_STEP / 3, SIZE_STEP / 3), (TURN_STEP / 8, SIZE_STEP / 8)):
-        around = np.arange(-3, 4)
-        turns, sizes = (g.ravel() for g in np.meshgrid(degrees + step * around, size + zoom * around, indexing="ij"))
-        t, s = np.radians(turns)[:, None], np.exp(-sizes)[:, None] / PERIOD
-        x = (np.cos(t) * WAVES[:, 0] - np.sin(t) * WAVES[:, 1]) * s
-        y = (np.sin(t) * WAVES[:, 0] + np.cos(t) * WAVES[:, 1]) * s
-        inside = (np.abs(x) < 0.49) & (np.abs(y) < 0.49)
-        sums = (ndimage.map_coordinates(heights, [y * n + n / 2, x * n + n / 2], order=1) * inside).sum(1)
-        best = int(sums.argmax())
-        degrees, size = turns[best], sizes[best]
-    return Pose(float(degrees), float(np.exp(size)))
+        turns, zooms = degrees[:, None] + step * around, sizes[:, None] + zoom * around
+        turned = np.exp(1j * np.radians(turns)).astype(np.complex64)[:, :, None, None] * waves
+        at = turned * (np.exp(-zooms) / PERIOD).astype(np.float32)[:, None, :, None]  # (n, turns, sizes, waves)
+        sums = _between(heights, *_places(at.real, at.imag)).sum(-1)
+        best = np.divmod(sums.reshape(len(rows), -1).argmax(1), len(around))
+        degrees, sizes = turns[rows, best[0]], zooms[rows, best[1]]
+    return [Pose(float(t), float(np.exp(s))) for t, s in zip(degrees, sizes, strict=True)]
+
+
+def _places(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Frequencies in a square of them: the first of the four points around each, how far right and down of it, and
+    whether it is less than 0.49."""
+    within = ((np.abs(x) < 0.49) & (np.abs(y) < 0.49)).astype(np.float32)
+    columns, rows = ((part * within * LARGEST + LARGEST / 2).astype(np.float32) for part in (x, y))
+    left, top = columns.astype(np.int32), rows.astype(np.int32)
+    return top * LARGEST + left, columns - left.astype(np.float32), rows - top.astype(np.float32), within
+
+
+def _between(values: np.ndarray, first: np.ndarray, right: np.ndarray, down: np.ndarray, within: np.ndarray):
+    """Values of a square of frequencies at places between them, linear both ways; 0 beyond 0.49."""
+    flat = values.ravel()
+    upper, lower = (flat[at] + (flat[at + 1] - flat[at]) * right for at in (first, first + LARGEST))
+    return (upper + (lower - upper) * down) * within
 
 
 def lattice_values(flat: np.ndarray, spectrum: Spectrum, pose: Pose) -> np.ndarray:
@@ -263,37 +311,40 @@ def _turned(view: int) -> tuple[np.ndarray, np.ndarray]:
     return index, np.array([k not in place for k in moved])
 
 
-def aligned(values: np.ndarray, pilots: np.ndarray) -> list[tuple[float, int, np.ndarray]]:
-    """The best shift in each of the eight views: (T of the pilots, view, values with that shift undone).
+def sought(values: np.ndarray, pilots: np.ndarray) -> np.ndarray:
+    """The shift under which the pilots fit best, in each of the eight views: (poses, 8, 2), in pixels along x and y.
 
     Args:
-        values: complex (216,), from `lattice_values`.
+        values: complex (poses, 216), from `lattice_values`.
         pilots: the key's signs of the pilots, complex (48,).
     """
-    x, y = WAVES.T
-    turned = _in_views(values)
-    rows = np.zeros((len(VIEWS), y.max() + 1, GRID), np.complex64)  # of the plane; below them it is empty
-    rows[:, y[PILOTS], x[PILOTS] % GRID] = np.conj(pilots) * turned[:, PILOTS]
-    cosine, sine = _down()
-    across = fft.fft(rows, axis=2)
-    fits = (cosine @ across.real + sine @ across.imag).reshape(len(VIEWS), -1)
-    down, right = np.divmod(fits.argmax(1), GRID)
-    straight = turned * np.exp(-2j * np.pi * (np.outer(right, x) + np.outer(down, y)) / GRID)
-    expected = chips(pilots)
-    return [(statistic(chips(one[PILOTS]), expected), view, one) for view, one in enumerate(straight)]
+    x, y = WAVES[PILOTS].T
+    rows = np.zeros((len(values), len(VIEWS), WAVES[:, 1].max() + 1, GRID), np.complex64)  # below them it is empty
+    rows[:, :, y, x % GRID] = np.conj(pilots) * _in_views(values)[:, :, PILOTS]
+    across = fft.fft(rows, axis=3)
+    fits = (_down() @ np.concatenate([across.real, across.imag], 2)).reshape(len(values), len(VIEWS), -1)
+    down, right = np.divmod(fits.argmax(2), GRID)
+    return np.stack([right, down], -1) * (PERIOD / GRID)
 
 
-def whole(values: np.ndarray, shifts: np.ndarray, pilots: np.ndarray) -> list[tuple[float, int, np.ndarray]]:
-    """As `aligned`, with the shifts (8, 2) that a picture has of which nothing was cut: nothing is sought."""
-    straight = _in_views(values) * np.exp(-2j * np.pi * (shifts @ WAVES.T) / PERIOD)
-    expected = chips(pilots)
-    return [(statistic(chips(one[PILOTS]), expected), view, one) for view, one in enumerate(straight)]
+def agreement(values: np.ndarray, shifts: np.ndarray, pilots: np.ndarray) -> np.ndarray:
+    """T of the pilots in each of the eight views of poses (poses, 216), under shifts (poses, 8, 2): (poses, 8)."""
+    seen = _in_views(values)[:, :, PILOTS]
+    fits = seen * np.exp(-2j * np.pi / PERIOD * (shifts @ WAVES[PILOTS].T)) * np.conj(pilots)
+    sizes = np.sqrt((seen.real**2 + seen.imag**2).sum(-1))
+    return np.where(sizes > NOTHING, fits.real.sum(-1) / np.maximum(sizes, NOTHING), 0)
+
+
+def straight(values: np.ndarray, view: int, shift: np.ndarray) -> np.ndarray:
+    """Values (216,) as they are in that view with a shift (2,) undone."""
+    return _in_views(values[None])[0, view] * np.exp(-2j * np.pi / PERIOD * (WAVES @ shift))
 
 
 def _in_views(values: np.ndarray) -> np.ndarray:
-    """Values (216,) in each of the eight views: (8, 216)."""
+    """Values (n, 216) in each of the eight views: (n, 8, 216)."""
     index, conjugate = _every_turn()
-    return np.where(conjugate, np.conj(values[index]), values[index])
+    turned = values[:, index]
+    return np.where(conjugate, np.conj(turned), turned)
 
 
 @functools.cache
@@ -304,10 +355,10 @@ def _every_turn() -> tuple[np.ndarray, np.ndarray]:
 
 
 @functools.cache
-def _down() -> tuple[np.ndarray, np.ndarray]:
-    """Cosines and sines (120, 13) of shifts down, for the real part of a transform."""
+def _down() -> np.ndarray:
+    """Cosines and sines (120, 26) of shifts down, for the real part of a transform."""
     turn = 2 * np.pi * np.outer(np.arange(GRID), np.arange(WAVES[:, 1].max() + 1)) / GRID
-    return np.cos(turn).astype(np.float32), np.sin(turn).astype(np.float32)
+    return np.concatenate([np.cos(turn), np.sin(turn)], 1).astype(np.float32)
 
 
 def chips(values: np.ndarray) -> np.ndarray:
@@ -318,4 +369,4 @@ def chips(values: np.ndarray) -> np.ndarray:
 def statistic(found: np.ndarray, expected: np.ndarray) -> float:
     """T = s.c / |c| for signs s and numbers c; 0 where there is nothing."""
     size = float(np.sqrt((found**2).sum()))
-    return float(found @ expected) / size if size > 1e-9 else 0.0
+    return float(found @ expected) / size if size > NOTHING else 0.0

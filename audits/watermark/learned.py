@@ -201,7 +201,7 @@ def reader(folder: Path = WEIGHTS) -> Reader:
             raise
         raise WatermarkError(f"The watermark's weights cannot be read ({error}); get the repository again.") from None
     model.load_state_dict({name: value.float() for name, value in load(raw).items()})
-    return model.eval().requires_grad_(False)
+    return model.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # twice as fast
 
 
 def residual(pixels: np.ndarray, network: Reader | None = None) -> np.ndarray:
@@ -210,7 +210,8 @@ def residual(pixels: np.ndarray, network: Reader | None = None) -> np.ndarray:
     working = lattice.middle(lattice.reduced(brightness, lattice.reduction(*brightness.shape)))
     working = working[: working.shape[0] // 2 * 2, : working.shape[1] // 2 * 2]
     with torch.inference_mode():
-        return (network or reader())(torch.from_numpy(_channels(working))[None])[0, 0].numpy()
+        seen = torch.from_numpy(_channels(working))[None].contiguous(memory_format=torch.channels_last)
+        return (network or reader())(seen)[0, 0].contiguous().numpy()
 
 
 def detect(pixels: np.ndarray, keys: Sequence[bytes]) -> Detection:

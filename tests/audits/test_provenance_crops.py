@@ -39,6 +39,18 @@ def test_a_stored_window_is_where_it_says():
         assert int(np.bitwise_count(alone.hashes[0] ^ windows.hashes[i])) <= 2
 
 
+def test_hashes_are_low_cosines_against_their_median():
+    """Every tenth window of a cut-out, cut and transformed alone."""
+    pixels = smooth(4, (150, 110))
+    seen = scanned_windows(pixels)
+    for i in range(0, len(seen.hashes), len(seen.hashes) // 10):
+        small = crops._scaled(luma(pixels), round(crops.SIDE / seen.side[i]))
+        top, left = (round(part[i] * crops.SIDE / seen.side[i]) for part in (seen.top, seen.left))
+        waves = crops._cosines() @ small[top : top + crops.SIDE, left : left + crops.SIDE] @ crops._cosines().T
+        bits = (waves > np.median(waves)).ravel()
+        assert int(seen.hashes[i]) == int("".join("01"[bit] for bit in bits.astype(int)), 2)
+
+
 def test_flat_windows_and_slivers_have_no_hashes():
     assert len(stored_windows(np.full((200, 300), 9, np.uint8)).hashes) == 0
     assert len(stored_windows(smooth(size=(500, 100))).hashes) == 0

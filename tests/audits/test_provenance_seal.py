@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageSequence, PngImagePlugin
 
-from audits.provenance import Claim, Key, MediaError, content_digest, manifests, read_claim, seal, verify
+from audits.provenance import Claim, Key, MediaError, content_digest, looks, manifests, read_claim, seal, verify
 from audits.provenance.containers import PNG, insert_png, join_png, png_chunks, split_gif, split_png
 from audits.provenance.content import CARRIERS, SIDECARS
 
@@ -111,6 +111,31 @@ def test_a_sealed_item_is_made_here(sample, scheme):
     assert content_digest(sealed.media) == content_digest(media)
     assert verify(media, key=KEY).verdict == "no evidence"
     assert read_claim(media) is None
+
+
+PNGS = {
+    "colours": ("RGB", {}), "grey": ("L", {}), "palette": ("P", {}), "alpha": ("RGBA", {}), "two levels": ("1", {}),
+    "16 bits": ("I;16", {}), "one clear colour": ("RGB", {"transparency": (1, 2, 3)}), "a text": ("RGB", {"text": 1}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", PNGS)
+def test_pixels_decoded_before_give_the_same_digest(kind):
+    mode, how = PNGS[kind]
+    made = Image.fromarray(np.random.default_rng(0).integers(0, 256, (31, 45, 3), dtype=np.uint8))
+    made, info = made.convert("L" if mode == "I;16" else mode), PngImagePlugin.PngInfo()
+    info.add_text("transparency", "none")
+    how = {"pnginfo": info} if "text" in how else how
+    file = io.BytesIO()
+    (made.convert("I;16") if mode == "I;16" else made).save(file, "PNG", **how)
+    digest = content_digest(file.getvalue())
+    if kind == "a text":  # what Pillow makes of such a word is not what the file shows
+        assert content_digest(file.getvalue(), np.zeros((31, 45, 3), np.uint8)) == digest
+        return
+    pixels = looks.decoded(file.getvalue(), "image/png")
+    assert content_digest(file.getvalue(), pixels) == digest
+    bare = kind in ("colours", "grey")
+    assert (content_digest(file.getvalue(), 255 - pixels) == digest) != bare  # pixels count where nothing else does
 
 
 def test_the_pixels_do_not_change(sample, scheme):

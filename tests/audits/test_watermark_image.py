@@ -100,6 +100,39 @@ def marked():
     return embed(scenery(4), KEY, PAYLOAD)
 
 
+def test_the_spectrum_is_that_of_the_whole_plane():
+    """Against the transform of a real picture in full, and scipy's interpolation."""
+    flat, n = image.residual(scenery(3)), lattice.LARGEST
+    power = np.abs(np.fft.fftshift(np.fft.fft2(flat, (n, n)))) ** 2
+    power = np.maximum(power, 1e-3 * power.mean() + 1e-6)
+    floor = np.exp(ndimage.uniform_filter(np.log(power), 21, mode="wrap") + np.euler_gamma)
+    spectrum = lattice.Spectrum.of(flat)
+    assert np.allclose(spectrum.floor, floor, rtol=0.002)
+    assert np.allclose(spectrum.heights, power / floor, rtol=0.002, atol=0.001)
+    assert np.allclose(lattice._smoothed(spectrum.heights), ndimage.uniform_filter(spectrum.heights, 3, mode="wrap"))
+    x, y = np.random.default_rng(0).uniform(-0.6, 0.6, (2, 500)).astype(np.float32)
+    smooth = ndimage.map_coordinates(spectrum.heights, [y * n + n / 2, x * n + n / 2], order=1)
+    smooth *= (np.abs(x) < 0.49) & (np.abs(y) < 0.49)
+    assert np.allclose(lattice._between(spectrum.heights, *lattice._places(x, y)), smooth, atol=1e-3)
+
+
+def test_a_shift_that_is_sought_is_the_best_of_all():
+    """One by one in half pixels, in the view where the pilots fit best."""
+    rng, pilots = np.random.default_rng(1), image.key_signs(KEY)[0]
+    values = rng.normal(size=(2, len(lattice.WAVES))) + 1j * rng.normal(size=(2, len(lattice.WAVES)))
+    best = lattice.sought(values, pilots)
+    t = lattice.agreement(values, best, pilots)
+    across, down = (part.ravel() / 2 for part in np.meshgrid(np.arange(lattice.GRID), np.arange(lattice.GRID)))
+    for view in (0, 5):
+        one = lattice.straight(values[0], view, np.zeros(2))[lattice.PILOTS] * np.conj(pilots)
+        turns = np.outer(across, lattice.WAVES[lattice.PILOTS, 0]) + np.outer(down, lattice.WAVES[lattice.PILOTS, 1])
+        fits = (np.exp(-2j * np.pi * turns / lattice.PERIOD) @ one).real
+        assert np.allclose(best[0, view], (across[fits.argmax()], down[fits.argmax()]))
+        alone = lattice.chips(lattice.straight(values[0], view, best[0, view])[lattice.PILOTS])
+        assert np.isclose(t[0, view], lattice.statistic(alone, lattice.chips(pilots)))
+        assert np.isclose(t[0, view], fits.max() / np.linalg.norm(one / np.sqrt(2)))  # a pilot is 1 + i
+
+
 def test_the_mark_is_faint_and_the_same_every_time(marked):
     plain = scenery(4)
     assert psnr(plain, marked) >= 40
@@ -151,10 +184,11 @@ def test_an_uncut_picture_needs_no_search_for_its_shift(way, shape, size):
     pose = lattice.Pose(0.0, size * lattice.reduction(*shape) / lattice.reduction(*seen.shape[:2]))
     values = lattice.lattice_values(flat, lattice.Spectrum.of(flat), pose)
     assert pose.scale == 1 or any(abs(pose.scale - zoom) < 1e-9 for zoom in lattice.ZOOMS)
-    sought = max(lattice.aligned(values, pilots), key=lambda found: found[0])
-    told = max(lattice.whole(values, frame.shifts(pose.scale), pilots), key=lambda found: found[0])
-    assert told[1] == sought[1]
-    assert told[0] > 0.97 * sought[0] > 7
+    values = values[None]
+    sought = lattice.agreement(values, lattice.sought(values, pilots), pilots)[0]
+    told = lattice.agreement(values, frame.shifts(pose.scale)[None], pilots)[0]
+    assert told.argmax() == sought.argmax()
+    assert told.max() > 0.97 * sought.max() > 7
 
 
 @pytest.mark.parametrize("way", ["as it is", "mirrored", "a quarter"])
