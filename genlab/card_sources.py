@@ -53,6 +53,8 @@ SOURCES = {
     "portraits-biased": Source("Drawn portraits, a deliberately biased mix", portraits.DRAWN_BY, DRAWN,
                                portraits.CAVEATS),
     "portraits-balanced": Source("Drawn portraits, a balanced mix", portraits.DRAWN_BY, DRAWN, portraits.CAVEATS),
+    "portraits-balanced-128": Source("Drawn portraits of 128 pixels, a balanced mix", portraits.DRAWN_BY, DRAWN,
+                                     portraits.CAVEATS),
     "photograph-tiles": Source(
         "Photographs of desktop wallpapers", "https://invent.kde.org/plasma/plasma-workspace-wallpapers",
         "colour photographs of other packages (Lomiri wallpapers, scikit-image, scikit-learn), reduced to 768 pixels",

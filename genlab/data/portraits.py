@@ -84,7 +84,9 @@ MIXES: dict[str, Mix] = {
     "portraits-biased": tied([0.55, 0.20, 0.12, 0.08, 0.05], [0.50, 0.25, 0.15, 0.10, 0.05]),
     "portraits-balanced": tied([0.2] * 5, [0.35] * 5),
 }
-STYLE_OF = {"portraits-biased": ("open-peeps",), "portraits-balanced": ("open-peeps",), "portraits": tuple(SKIN)}
+MIXES["portraits-balanced-128"] = MIXES["portraits-balanced"]  # the same drawings, twice as large
+STYLE_OF = {name: ("open-peeps",) for name in MIXES} | {"portraits": tuple(SKIN)}
+SIDES = {"portraits-balanced-128": 128}
 LICENCES = {
     "open-peeps": ("CC0-1.0", "Open Peeps by Pablo Stanley, https://www.openpeeps.com, drawn by DiceBear, "
                    "https://www.dicebear.com"),
@@ -281,7 +283,8 @@ def load(name: str, split: str) -> Data:
     """20,000 portraits to train on, 5,000 to validate, 10,000 to test, drawn once and kept in the cache.
 
     "portraits-biased" and "portraits-balanced" are open-peeps; "portraits" has both styles, half and half,
-    and every attribute at its usual share: judges learn from it.
+    and every attribute at its usual share: judges learn from it. All are 64 pixels a side, and
+    "portraits-balanced-128" is "portraits-balanced" drawn at 128.
     """
     parts = [_drawn(name, style, split) for style in STYLE_OF[name]]
     items = np.concatenate([part["items"] for part in parts]) if len(parts) > 1 else parts[0]["items"]
@@ -313,7 +316,7 @@ def _drawn(name: str, style: str, split: str) -> dict[str, np.ndarray]:
     folder = cache_folder() / f"portraits-{version}"
     path = folder / f"{name}-{style}-{split}.npz"
     if not path.exists():
-        items, found = draw(count, mix, style=style, first_seed=FIRST_SEED[split])
+        items, found = draw(count, mix, style=style, first_seed=FIRST_SEED[split], side=SIDES.get(name, SIDE))
         folder.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(f".{os.getpid()}.partial")
         with partial.open("wb") as stream:

@@ -121,9 +121,15 @@ def kind_of(data: str) -> str:
 
 
 def features(judge: nn.Module, items: np.ndarray | Tensor) -> np.ndarray:
-    """Judge's features, (n, width), float64, of items in [0, 1] or uint8."""
-    tensor = torch.as_tensor(items).to(next(judge.parameters()).device)
-    parts = [judge.features(p.float() / 255 if p.dtype == torch.uint8 else p) for p in tensor.split(2048)]
+    """Judge's features, (n, width), float64, of items in [0, 1] or uint8.
+
+    Items a whole number of times larger than the judge's are reduced to them: each pixel the mean of a square.
+    """
+    tensor, parts = torch.as_tensor(items).to(next(judge.parameters()).device), []
+    factor = tensor.shape[-1] // judge.shape[-1]
+    for part in tensor.split(2048):
+        part = part.float() / 255 if part.dtype == torch.uint8 else part
+        parts.append(judge.features(torch.nn.functional.avg_pool2d(part, factor) if factor > 1 else part))
     return torch.cat(parts).double().cpu().numpy()
 
 

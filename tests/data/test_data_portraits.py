@@ -110,6 +110,17 @@ def test_splits_are_kept_and_do_not_meet(monkeypatch, tmp_path):
         load("portraits", "dev")
 
 
+def test_large_portraits_are_the_same_drawings(monkeypatch, tmp_path):
+    monkeypatch.setattr(portraits, "cache_folder", lambda: tmp_path)
+    monkeypatch.setitem(portraits.COUNTS, "validate", 6)
+    large, usual = load("portraits-balanced-128", "validate"), load("portraits-balanced", "validate")
+    assert large.items.shape == (6, 3, 128, 128)
+    reduced = large.items.reshape(6, 3, 64, 2, 64, 2).mean((3, 5))
+    assert np.abs(reduced - usual.items).mean() < 2  # both are rasters of one drawing
+    for attribute, groups in usual.attributes.items():
+        assert np.array_equal(large.attributes[attribute], groups)
+
+
 def test_example_items_show_both_mixes_every_tone_alike():
     for mix in ("portraits-biased", "portraits-balanced"):
         shown = examples.load(mix)

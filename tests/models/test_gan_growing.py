@@ -1,5 +1,7 @@
 """Progressive growing against cases known on paper: what a level shows, the fade-in, and resuming across one."""
 
+import math
+
 import pytest
 import torch
 from torch import nn
@@ -7,6 +9,8 @@ from torch import nn
 from genlab.fit import Batches, fit
 from genlab.models import build
 from genlab.models.gan_growing import GROWTH, Equalised, coarsened, enlarged, level_at, pixel_norm
+from genlab.recipes import recipe_of
+from genlab.seeds import Seeds
 
 ARGUMENTS = {
     "shape": (3, 16, 16), "latent": 4, "width": 4, "stages": 2, "growing": True, "spectral": False,
@@ -120,6 +124,20 @@ def test_a_run_cut_in_a_fade_in_ends_in_the_same_weights(tmp_path):
         assert rest[0].step == cut + 1
         for key, value in whole.state_dict().items():
             assert torch.equal(second.state_dict()[key], value), key
+
+
+def test_the_recipe_of_large_portraits_grows_from_8_to_128_pixels():
+    model = recipe_of("progan-portraits").model | {"width": 4, "latent": 8}
+    items = torch.randint(256, (8, 3, 128, 128), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    gan, seen = build("gan", model), []
+    for _ in fit(gan, Batches(items, torch.zeros(8, dtype=torch.long), batch=4), steps=8, lr=1e-3, every=1):
+        made = gan.sample(Seeds.count_from(0, 2, "cpu"), None, gan.Knobs())
+        assert made.shape == (2, 3, 128, 128)
+        side = 8 * 2 ** math.ceil(gan.generator.level)
+        assert torch.equal(made, enlarged(made[:, :, :: 128 // side, :: 128 // side], 128 // side))
+        seen.append(side)
+    assert seen[0] == 8
+    assert seen[-1] == 128
 
 
 def test_a_growing_gan_says_what_it_has_not():

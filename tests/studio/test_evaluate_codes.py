@@ -6,7 +6,7 @@ import torch
 
 from genlab.data import Data, examples
 from genlab.models import build
-from genlab.studio.evaluate import on_device
+from genlab.studio.evaluate import features, on_device
 from genlab.studio.evaluate_codes import code_figures, psnr_figure
 
 
@@ -49,3 +49,10 @@ def test_codes_are_measured_where_the_model_is_made_for_it():
     assert {"knn_accuracy", "trustworthiness", "continuity"} <= set(flat)
     assert flat["knn_accuracy"]["n"] == 100
     assert flat["trustworthiness"]["low"] <= flat["trustworthiness"]["value"] <= flat["trustworthiness"]["high"]
+
+
+def test_a_judge_sees_larger_items_reduced_to_its_own_size():
+    judge = build("judge", {"shape": [3, 16, 16], "classes": 3, "width": 4}).eval()
+    large = np.random.default_rng(0).integers(0, 256, (5, 3, 48, 48), dtype=np.uint8)
+    reduced = (large.reshape(5, 3, 16, 3, 16, 3).mean((3, 5)) / 255).astype(np.float32)
+    assert np.allclose(features(judge, large), features(judge, reduced), atol=1e-5)
