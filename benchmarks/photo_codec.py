@@ -7,7 +7,8 @@ the normal one over pictures. No fallback to another codec. Written to benchmark
 - photographs: Lomiri wallpapers, scikit-image's and scikit-learn's photographs in colour, 768 pixels a side at most;
 - gray: scikit-image's gray pictures, as three equal channels;
 - drawn: a scanned page, text and line art that this file draws: what the codec never learnt;
-- time: CPU seconds per megapixel on one thread, and for 24 megapixels the memory it takes.
+- time: CPU seconds per megapixel on one thread, seconds of the clock on two (`--times`: these alone), and for
+  24 megapixels the memory it takes.
 """
 
 import argparse
@@ -190,8 +191,15 @@ def main() -> None:
     """Measure, print and write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--few", type=int, default=0, help="only so many pictures of each group, nothing written")
+    parser.add_argument("--times", action="store_true", help="only the seconds, put beside what is there")
     arguments = parser.parse_args()
     started, model = time.monotonic(), shelf.model(NAME)
+    if arguments.times:
+        result = json.loads(RESULTS.read_text())
+        result["time"] = {"machine": machine(), **times(model)}
+        print(result["time"])
+        RESULTS.write_text(json.dumps(result, indent=1) + "\n")
+        return
     codecs = {"ours": (functools.partial(ours, model), OURS)}
     codecs |= {kind: (functools.partial(theirs, kind), qualities) for kind, qualities in OTHERS.items()}
     result = {"command": "python benchmarks/photo_codec.py", "machine": machine(),
@@ -212,7 +220,7 @@ def main() -> None:
             print(f"{group:12} against {kind}: {found}")
     if arguments.few:
         return
-    result["time"], result["large"] = times(model), large()
+    result["time"], result["large"] = {"machine": machine(), **times(model)}, large()
     print(result["time"], result["large"])
     result["seconds"] = round(time.monotonic() - started)
     RESULTS.write_text(json.dumps(result, indent=1) + "\n")
