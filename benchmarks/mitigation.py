@@ -130,7 +130,10 @@ def main() -> None:
     kept |= {"command": "python benchmarks/mitigation.py", "machine": platform.processor() or platform.machine()}
     for name in asked.models:
         bench = Bench(name)
-        entry = kept["models"].setdefault(name, {"weights": shelf.config_of(name)["weights_sha256"], "methods": {}})
+        weights = shelf.config_of(name)["weights_sha256"]
+        entry = kept["models"].get(name)
+        if entry is None or entry["weights"] != weights:  # figures of other weights do not stay beside these
+            entry = kept["models"][name] = {"weights": weights, "methods": {}}
         for method in asked.methods.split(","):
             found = bench.measure(method, min(asked.count, FEWER.get(method, asked.count)))
             entry["methods"][method] = found
