@@ -7,8 +7,9 @@ CompressAI 1.2.8 lives in an environment of its own that also sees this one's pa
 compressai einops pytorch-msssim`); what it imports and does not use here is stood in for. Its network is
 `ScaleHyperprior` (Ballé et al. 2018), one a rate, where ours is one network for every rate. It learns by its own
 example's loss, optimisers and auxiliary step, on crops of 128 pixels; at that example's learning rate, 1e-4, and at
-ours, 1e-3 along a cosine, and whichever of the two reaches the lower BD-rate is the one that counts. Written to
-benchmarks/results/compressai_peer.json: BD-rate against JPEG of both codecs in one run, and CPU seconds on one thread.
+ours, 1e-3 along a cosine, and whichever of the two reaches the lower BD-rate is the one that counts (`measure` takes
+those whose networks are all there). Written to benchmarks/results/compressai_peer.json: BD-rate against JPEG of both
+codecs in one run, and CPU seconds on one thread.
 """
 
 import argparse
@@ -115,6 +116,13 @@ def trained(folder: Path, weight: float, rate: str) -> torch.nn.Module:
     return net.eval()
 
 
+def trained_all(folder: Path, rate: str) -> tuple[torch.nn.Module, ...]:
+    """The networks of a learning rate, by weight; none where one of them has not been trained."""
+    if not all(file_of(folder, weight, rate).exists() for weight in WEIGHTS):
+        return ()
+    return tuple(trained(folder, weight, rate) for weight in WEIGHTS)
+
+
 @torch.no_grad()
 def coded(net: torch.nn.Module, pixels: np.ndarray) -> tuple[bytes, np.ndarray]:
     """The bytes of a picture, two lengths and its size counted as eight, and what comes back."""
@@ -138,14 +146,15 @@ def measure(folder: Path) -> None:
 
     torch.set_num_threads(1)
     model, pictures = shelf.model(bench.NAME), bench.pictures()["photographs"]
+    nets = {rate: trained_all(folder, rate) for rate in RATES}
     jpeg = functools.partial(bench.theirs, "JPEG")
     curves = []
     for name, pixels in pictures:
         found = {"ours": bench.curve(functools.partial(bench.ours, model), bench.OURS, pixels)}
         found["JPEG"] = bench.curve(jpeg, bench.OTHERS["JPEG"], pixels)
-        for rate in RATES:
-            nets = [trained(folder, weight, rate) for weight in WEIGHTS]
-            found[f"CompressAI, {rate} learning rate"] = bench.curve(lambda p, n: coded(n, p), tuple(nets), pixels)
+        for rate, four in nets.items():
+            if four:
+                found[f"CompressAI, {rate} learning rate"] = bench.curve(lambda p, n: coded(n, p), four, pixels)
         curves.append(found)
         print(name, flush=True)
     result = {
@@ -162,7 +171,10 @@ def measure(folder: Path) -> None:
             told = [{"ours": c[codec], "JPEG": c["JPEG"]} for c in curves]
             result["bd_rate_against_jpeg"][codec] = {m: bench.summary(told, "JPEG", m) for m in ("psnr", "ms_ssim")}
         result["curves"][codec] = bench.mean_curve(curves, codec)
-    result["times"] = {"ours": bench.times(model), "CompressAI": times(trained(folder, WEIGHTS[1], "ours"), bench)}
+    result["times"] = {
+        "ours": bench.times(model),
+        "CompressAI": times(next(four for four in nets.values() if four)[1], bench),
+    }
     RESULTS.write_text(json.dumps(result, indent=1) + "\n")
     print(json.dumps(result["bd_rate_against_jpeg"], indent=1), result["times"])
 

@@ -71,9 +71,11 @@ def reduction(height: int, width: int) -> int:
 
 def reduced(brightness: np.ndarray, factor: int) -> np.ndarray:
     """Means over squares of `factor` pixels; rows and columns that fill no square are left out."""
+    if factor == 1:
+        return brightness
     h, w = (side // factor * factor for side in brightness.shape)
     rows = sum(brightness[i:h:factor] for i in range(factor))
-    return sum(rows[:, i:w:factor] for i in range(factor)) / np.float32(factor**2) if factor > 1 else brightness
+    return sum(rows[:, i:w:factor] for i in range(factor)) / np.float32(factor**2)
 
 
 def middle(working: np.ndarray) -> np.ndarray:
@@ -287,7 +289,9 @@ def _places(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, ...]:
     return top * LARGEST + left, columns - left.astype(np.float32), rows - top.astype(np.float32), within
 
 
-def _between(values: np.ndarray, first: np.ndarray, right: np.ndarray, down: np.ndarray, within: np.ndarray):
+def _between(
+    values: np.ndarray, first: np.ndarray, right: np.ndarray, down: np.ndarray, within: np.ndarray
+) -> np.ndarray:
     """Values of a square of frequencies at places between them, linear both ways; 0 beyond 0.49."""
     flat = values.ravel()
     upper, lower = (flat[at] + (flat[at + 1] - flat[at]) * right for at in (first, first + LARGEST))

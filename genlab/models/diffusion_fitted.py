@@ -9,7 +9,8 @@ stay as they are.
 
 They are fitted by gradient descent, so that draws match those of many steps from the same noise: sums over patches and
 over whole pictures are to be distributed alike (the sliced Wasserstein distance: Rabin et al. 2012), and pictures near
-each other. No judge is asked, and no real picture.
+each other. No judge is asked, and no real picture; but for one number, what is added to every value at the end: it is
+chosen afterwards (`genlab/shorten_command.py`).
 """
 
 from collections.abc import Iterator, Sequence
@@ -45,6 +46,7 @@ class FittedSteps:
         kept: what the noisy picture is multiplied by after each call.
         weights: and what the pictures made out so far add to it; row i has i + 1.
         nudges: what is added to the embedding of the level, each of its width.
+        lift: what is added to the last picture, of values from -1 to 1: a little less than 0 takes haze off black.
     """
 
     levels: tuple[float, ...]
@@ -53,6 +55,7 @@ class FittedSteps:
     kept: tuple[float, ...]
     weights: tuple[tuple[float, ...], ...]
     nudges: tuple[tuple[float, ...], ...]
+    lift: float = 0.0
 
     @classmethod
     def of(cls, kept: dict, width: int) -> "FittedSteps":
@@ -69,7 +72,7 @@ class FittedSteps:
             raise ValueError("row i of a fitted solver has i + 1 weights")
         if [len(nudge) for nudge in nudges] != [width] * len(rows):
             raise ValueError(f"a fitted solver has a nudge of {width} numbers a step")
-        return cls(**columns, weights=rows, nudges=nudges)
+        return cls(**columns, weights=rows, nudges=nudges, lift=float(kept.get("lift", 0.0)))
 
     def plain(self) -> dict:
         return asdict(self)
@@ -80,7 +83,8 @@ class FittedSteps:
     def advance(self, step: int, z: Tensor, told: Tensor, seen: list[Tensor], model: "Diffusion") -> Tensor:
         """The next z, given the network's answer; what it made out joins `seen`."""
         seen.append(model.parts(z, told, torch.tensor(self.levels[step], device=z.device))[0])
-        return self.kept[step] * z + sum(w * x for w, x in zip(self.weights[step], seen, strict=True))
+        z = self.kept[step] * z + sum(w * x for w, x in zip(self.weights[step], seen, strict=True))
+        return z + self.lift if step == len(self) - 1 else z
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import numpy as np
 
 from audits.provenance import Claim, Sealed
 from genlab.device import gpu
-from genlab.studio import generate, noise_marks, pictures, shelf
+from genlab.studio import fitted_steps, generate, noise_marks, pictures, shelf
 from genlab.studio.marking import Drawn, mark_all
 from genlab.studio.shelf import Entry, StudioError
 
@@ -49,7 +49,8 @@ def appear(
     key = noise_marks.key_of(known, turned)
     frames = _frames(known.name, first, labels, turned, noise_marks.signs(known, key, [still.claim]))
     frames = frames.repeat(max(1, SHORTEST // len(frames)), 0)  # so that few steps are not over in a blink
-    inputs = noise_marks.input_of(key) | ({} if labels is None else {"label": known.classes[labels[0]]})
+    inputs = noise_marks.input_of(key) | fitted_steps.input_of(known, turned)
+    inputs |= {} if labels is None else {"label": known.classes[labels[0]]}
     shown = np.concatenate([frames, frames[-1:].repeat(HELD, 0)])
     drawn = Drawn(pictures.enlarge(shown), functools.partial(pictures.gif, per_second=RATE))
     (animation,) = mark_all([(drawn, "image/gif", Claim(known.name, known.weights, "appear", first, inputs, turned))])

@@ -8,7 +8,7 @@ import numpy as np
 
 from audits.provenance import Claim, Sealed
 from genlab.device import gpu
-from genlab.studio import generate, pictures, shelf, uploads
+from genlab.studio import fitted_steps, generate, pictures, shelf, uploads
 from genlab.studio.encode import examples_of
 from genlab.studio.marking import Drawn, mark_all
 from genlab.studio.shelf import StudioError
@@ -123,7 +123,7 @@ def complete(
     holes, turned = missing(known.shape, region, kept), generate.whole_knobs(known, knobs)
     drawn, exact = _drawn(known.name, item, holes, first, count, asked, turned)
     inputs = {"from": origin[:200], "erased": region, "kept": f"{kept:g}"}
-    inputs |= {} if asked is None else {"label": known.classes[asked]}
+    inputs |= fitted_steps.input_of(known, turned) | ({} if asked is None else {"label": known.classes[asked]})
     claims = [Claim(known.name, known.weights, "complete", first + i, inputs, turned) for i in range(count)]
     before = Claim(known.name, known.weights, "erase", 0, inputs, {})
     shown = np.where(holes, _stripes(holes.shape), item)

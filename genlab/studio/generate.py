@@ -13,7 +13,7 @@ import numpy as np
 
 from audits.provenance import Claim, Sealed
 from genlab.device import gpu
-from genlab.studio import noise_marks, pictures, shelf
+from genlab.studio import fitted_steps, noise_marks, pictures, shelf
 from genlab.studio.marking import Drawn, mark_all
 from genlab.studio.shelf import Entry
 
@@ -89,7 +89,7 @@ def generate(
     turned = whole_knobs(known, knobs)
     labels = labels_of(known, asked, count, offset)
     key = noise_marks.key_of(known, turned, noise)
-    keyed = noise_marks.input_of(key)
+    keyed = noise_marks.input_of(key) | fitted_steps.input_of(known, turned)
     claims = [
         Claim(known.name, known.weights, "generate", first + i, _label_input(known, labels, i) | keyed, turned)
         for i in range(count)

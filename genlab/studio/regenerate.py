@@ -5,6 +5,7 @@ import numpy as np
 from audits.provenance import Claim, Sealed, content_digest, pixel_marks, read_claim, verify
 from genlab.studio import (
     complete,
+    fitted_steps,
     generate,
     generate_hub,
     hub_text,
@@ -62,8 +63,8 @@ def repeatable(claim: Claim) -> Entry | None:
     """The model that can make what a claim describes; None for a pipeline of the Hub, which nothing asks for yet.
 
     Raises:
-        StudioError: the action cannot be repeated, the model is not on this shelf or has other weights, or its noise
-            had signs of a key that is not known here.
+        StudioError: the action cannot be repeated, the model is not on this shelf or has other weights or other fitted
+            steps, or its noise had signs of a key that is not known here.
     """
     if claim.action not in ACTIONS:
         raise StudioError(f"This file was made by {claim.action[:40]!r}, which cannot be repeated here.")
@@ -79,6 +80,7 @@ def repeatable(claim: Claim) -> Entry | None:
             f"{known.weights[:12]!r}), so it cannot be made again here."
         )
     key_named(claim.inputs.get("noise", ""))
+    fitted_steps.check(known, claim)
     return known
 
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ from test_diffusion import Same, ends, perfect
 
 from genlab import checkpoint
 from genlab.__main__ import main
+from genlab.data import examples
 from genlab.models.contract import check_knobs
 from genlab.models.diffusion import FITTED, KnobsWithFewSteps
 from genlab.models.diffusion_fitted import Fit, FittedSteps, fit
@@ -44,9 +46,11 @@ def test_the_table_draws_what_was_fitted_with_as_many_calls_as_it_has_rows():
     with torch.no_grad():
         for parameter in fitted.parameters():
             parameter.add_(0.03 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(3)))
-    wanted = (fitted(z, None).detach() / 2 + 0.5).clamp(0, 1) * 2 - 1
+    ended = fitted(z, None).detach()
+    lifted = replace(fitted.table(), lift=-0.1)
+    assert torch.allclose(few(model, lifted, z).double(), (ended - 0.1).clamp(-1, 1), atol=1e-5)
     model.unet.calls = 0
-    assert torch.allclose(few(model, fitted.table(), z).double(), wanted, atol=1e-5)
+    assert torch.allclose(few(model, fitted.table(), z).double(), ended.clamp(-1, 1), atol=1e-5)
     assert model.unet.calls == len(LEVELS)
     seen = list(model.denoised(Same(z), None, KnobsWithFewSteps(steps=50, solver=FITTED)))
     assert len(seen) == len(LEVELS)
@@ -84,12 +88,27 @@ def test_the_command_keeps_a_table_that_the_loader_offers(tmp_path, monkeypatch,
     shelf = checkpoint.folder_of
     monkeypatch.setattr(checkpoint, "folder_of", lambda name: shelf(name, tmp_path))
     monkeypatch.setattr(shorten_command, "ENDS", 8)
+    monkeypatch.setattr(shorten_command, "TRIED", 30)
     monkeypatch.setattr("genlab.models.diffusion_fitted.BATCH", 4)
+    items = examples.load("fashion")
+    monkeypatch.setattr("genlab.data.load", lambda name: items)
     assert main(["shorten", "ddpm-fashion", "--calls", "2", "--steps", "1"]) == 0
     assert "keeps 2 fitted steps" in capsys.readouterr().out
     model = checkpoint.load(tmp_path / "ddpm-fashion")
+    chosen = checkpoint.read(tmp_path / "ddpm-fashion")["few_steps"]
+    assert list(map(float, chosen["distance_by_lift"])) == list(shorten_command.LIFTS)
+    assert chosen["distance_by_lift"][str(chosen["lift"])] == min(chosen["distance_by_lift"].values())
+    monkeypatch.setattr(shorten_command, "LIFTS", (0.5,))
+    assert main(["shorten", "ddpm-fashion", "--lift"]) == 0  # the numbers stay
+    again = checkpoint.read(tmp_path / "ddpm-fashion")["few_steps"]
+    assert again["lift"] == 0.5
+    assert again["nudges"] == chosen["nudges"]
     labels = torch.tensor([3, 4])
     drawn = model.sample(Seeds([1, 2]), labels, model.Knobs(solver=FITTED))
     assert torch.equal(model.sample(Seeds([2]), labels[1:], model.Knobs(solver=FITTED))[0], drawn[1])
     assert main(["shorten", "ddpm-fashion", "--calls", "1"]) == 2
     assert "2 to 16" in capsys.readouterr().err
+    config = checkpoint.read(tmp_path / "ddpm-fashion")
+    checkpoint.write_config(tmp_path / "ddpm-fashion", {k: v for k, v in config.items() if k != "few_steps"})
+    assert main(["shorten", "ddpm-fashion", "--lift"]) == 2
+    assert "no fitted steps" in capsys.readouterr().err

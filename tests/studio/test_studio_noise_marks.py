@@ -171,3 +171,16 @@ def test_noise_that_is_too_large_to_search_is_not_marked():
     assert noise_marks.markable(shelf.entry(NAME))
     assert not noise_marks.markable(known)
     assert noise_marks.key_of(known, {}) is None
+
+
+def test_a_claim_names_the_fitted_steps_and_others_do_not_stand_in_for_them():
+    knobs = {"solver": "fitted steps", "guidance": 1}
+    made = generate(NAME, label="bag", seed=5, count=2, knobs=knobs)
+    assert appear(NAME, label="bag", seed=5, knobs=knobs).animation.claim.inputs["steps"]
+    for sealed in (*made.pictures, made.sheet):
+        assert regenerate(sealed.media).media == sealed.media
+        older = dataclasses.replace(sealed.claim, inputs={k: v for k, v in sealed.claim.inputs.items() if k != "steps"})
+        for claim in (older, dataclasses.replace(older, inputs=older.inputs | {"steps": "0" * 16})):
+            with pytest.raises(ValueError, match=r"drawn by other fitted steps of ddpm-fashion than it has now"):
+                regenerate(marking.mark(sealed.media, sealed.media_type, claim).media)
+    assert "steps" not in generate(NAME, seed=5, count=1).pictures[0].claim.inputs
