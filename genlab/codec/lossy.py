@@ -32,7 +32,7 @@ from genlab.codec.tables import (
     with_check,
 )
 from genlab.models.exact import exact_gains, exact_layers, to_grid
-from genlab.models.photo_codec import STRIDE, PhotoCodec, checkerboard
+from genlab.models.photo_codec import STRIDE, PhotoCodec, checkerboard, chosen
 
 TILE = 1024  # pixels; a multiple of 64
 LONGEST, LARGEST = 65_535, 2**27  # pixels of a side, of a picture
@@ -122,9 +122,8 @@ def _written(
             coarse, fine = model.analyse(images)
         a, b = (top - rows.start) // STRIDE, (left - columns.start) // STRIDE
         h, w = -(-(bottom - top) // STRIDE), -(-(right - left) // STRIDE)
-        coarse = coarse[:, :, a : a + h, b : b + w].cpu().double()
-        fine = fine[:, :, 2 * a : 2 * (a + h), 2 * b : 2 * (b + w)].cpu().double()
-        writing = Writing(whole, rates, coarse, fine, measured=measured)
+        coarse, fine = coarse[:, :, a : a + h, b : b + w], fine[:, :, 2 * a : 2 * (a + h), 2 * b : 2 * (b + w)]
+        writing = Writing(model, rates, coarse, fine, measured=measured)
         walk(whole, rates, writing, h, w)
         yield (top, left, bottom, right), writing
 
@@ -206,21 +205,26 @@ def padded(pixels: np.ndarray) -> np.ndarray:
 class Writing:
     """Rounds latents and hands them to a Writer, in the order of `walk`; if measured, notes what each place cost."""
 
-    def __init__(self, whole: PhotoCodec, rates: Rates, coarse: Tensor, fine: Tensor, *, measured: bool):
-        spreads, c = whole.spread[None, :, None, None], whole.coarse
+    shows = False
+
+    def __init__(self, model: PhotoCodec, rates: Rates, coarse: Tensor, fine: Tensor, *, measured: bool):
+        spreads, c = model.spread[None, :, None, None], model.coarse
         low, high = coarse / spreads[:, :c], fine / spreads[:, c:]
         bottom, right = (-side % 4 for side in low.shape[2:])
         low = F.pad(low, (0, right, 0, bottom), mode="replicate")
         high = F.pad(high, (0, 2 * right, 0, 2 * bottom), mode="replicate")
         self.writer, self.measured, self.bits = Writer(), measured, np.zeros(coarse.shape[2:])
+        with torch.no_grad():
+            hyper = model.hyper_encode(low, high, rates.level.to(low))
         self.wanted = {
-            "hyper": whole.hyper_encode(low, high, rates.level),
-            "coarse": coarse * rates.gain[:, :c],
-            "fine": fine * rates.gain[:, c:],
+            "hyper": hyper.cpu().double(),
+            "coarse": coarse.cpu() * rates.gain[:, :c],
+            "fine": fine.cpu() * rates.gain[:, c:],
         }
 
     def __call__(self, name: str, mean: Tensor, index: np.ndarray, places: np.ndarray) -> Tensor:
-        apart = (self.wanted[name] - mean).numpy()[0][:, places]
+        wanted = self.wanted[name][0].flatten(1).numpy().take(np.flatnonzero(places), 1)
+        apart = np.subtract(wanted, mean.numpy(), out=wanted)
         values = (
             np.where(index > 0, np.rint(apart), 0).astype(np.int64)
             if name == "hyper"
@@ -244,6 +248,8 @@ class Writing:
 class Reading:
     """Takes the same numbers from a Reader."""
 
+    shows = True
+
     def __init__(self, reader: Reader):
         self.reader = reader
 
@@ -257,40 +263,49 @@ def walk(whole: PhotoCodec, rates: Rates, visit, height: int, width: int) -> tup
     """Go through the latents of a tile in the order they are coded; both sides run this.
 
     Args:
-        visit: (name, means (1, k, h, w), table numbers (k, places), places (h, w)) -> whole numbers (k, places).
+        visit: (name, means (k, places), table numbers (k, places), places (h, w)) -> whole numbers (k, places);
+            `shows` where what is returned will be looked at.
         height, width: of the coarse latents.
 
     Returns:
         Coarse (1, coarse, height, width) and fine (1, fine, 2 height, 2 width) latents to show, gains still in them.
     """
 
-    def go(name, mean, log_scale, places, got, shown):
-        index = indices(log_scale.numpy()[0][:, places])
-        values, where = visit(name, mean, index, places), torch.from_numpy(places)
-        got[0][:, where] = mean[0][:, where] + values
-        shown[0][:, where] = got[0][:, where] + values.sign() * torch.from_numpy(CENTRES[index])
+    def go(name, mean, log_scale, places, where, got, shown):
+        mean, index = mean[0, ..., 0], indices(log_scale[0, ..., 0].numpy())
+        values = visit(name, mean, index, places)
+        found = mean + values
+        got[0].flatten(1).index_copy_(1, where, found)
+        if visit.shows:
+            off = values.sign_().mul_(torch.from_numpy(CENTRES[index]))
+            shown[0].flatten(1).index_copy_(1, where, found.add_(off))
 
     def both(name, first, second, low, high, h, w):
         unit, base = rates.unit[:, low:high], rates.base[:, low:high]
         got, shown = (torch.zeros(1, high - low, h, w, dtype=torch.float64) for _ in range(2))
         even = checkerboard(got)[0, 0].bool().numpy()
         for places in (even, ~even):
-            known = to_grid((got / unit).clamp(-16, 16))
-            mean, scale = (first if places is even else second(known)).chunk(2, 1)
-            if places.any():
-                go(name, mean * unit, base + scale, places, got, shown)
+            where = torch.from_numpy(np.flatnonzero(places))
+            if len(where):
+                told = first(where) if places is even else second(to_grid((got / unit).clamp(-16, 16)), where)
+                mean, scale = told.chunk(2, 1)
+                go(name, mean * unit, base + scale, places, where, got, shown)
         return got, shown
 
     c, rows, columns = whole.coarse, -(-height // 4), -(-width // 4)
     z = torch.zeros(1, rates.hyper_mean.shape[1], rows, columns, dtype=torch.float64)
-    all_of_them = np.ones((rows, columns), bool)
-    go("hyper", rates.hyper_mean.expand_as(z), rates.hyper_scale.expand_as(z), all_of_them, z, z.clone())
+    all_of_them, mean = np.ones((rows, columns), bool), rates.hyper_mean.expand(-1, -1, rows * columns, 1)
+    scale, everywhere = rates.hyper_scale.expand_as(mean), torch.arange(rows * columns)
+    go("hyper", mean, scale, all_of_them, everywhere, z, z.clone())
     h = whole.hyper_decode(to_grid(z), rates.level)[:, :, :height, :width]
     coarse, shown_coarse = both(
-        "coarse", whole.coarse_first(h), lambda k: whole.coarse_second(h, k), 0, c, height, width
-    )
+        "coarse", lambda at: whole.coarse_first(chosen(h, at)), functools.partial(whole.coarse_second, h),
+        0, c, height, width,
+    )  # fmt: skip
     known = to_grid((coarse / rates.unit[:, :c]).clamp(-16, 16))
     g = whole.fine_features(h, known)
-    first, second = whole.fine_first(g), functools.partial(whole.fine_second, g)
-    _, shown_fine = both("fine", first, second, c, c + whole.fine, 2 * height, 2 * width)
+    _, shown_fine = both(
+        "fine", lambda at: whole.fine_first(chosen(g, at)), functools.partial(whole.fine_second, g),
+        c, c + whole.fine, 2 * height, 2 * width,
+    )  # fmt: skip
     return shown_coarse, shown_fine

@@ -23,11 +23,14 @@ def thrifty(apart: np.ndarray, index: np.ndarray, centres: np.ndarray, thrift: f
         index: table number of each.
         centres: by table, how far what a number stands for lies from it.
     """
+    found = np.zeros(apart.shape, np.int64)
+    some = np.nonzero((np.abs(apart) > 0.5) & (index > 0))  # all others are 0
+    apart, index = apart[some], index[some]
     nearest, far = np.rint(apart), np.abs(apart)
     size = np.abs(nearest)
     saved = thrift * steps()[index, (size > 1).astype(np.int8)]
     there = size + centres[index]
     lower = np.where(size > 1, there - 1, 0)
     harm = 12 / (2 * math.log(2)) * (np.square(far - lower) - np.square(far - there))
-    size = np.where((size > 0) & (harm < saved), size - 1, size)
-    return np.where(index > 0, np.copysign(size, nearest), 0).astype(np.int64)
+    found[some] = np.copysign(size - (harm < saved), nearest)
+    return found

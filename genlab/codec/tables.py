@@ -63,7 +63,9 @@ def read_varint(raw: bytes, start: int) -> tuple[int, int]:
 
 def indices(log_scale: np.ndarray) -> np.ndarray:
     """The nearest table of each log scale, uint8; elementwise IEEE arithmetic, so the same on every machine."""
-    return np.clip(np.rint((log_scale - LOG_LEAST) / LOG_STEP), 0, TABLES - 1).astype(np.uint8)
+    place = log_scale - LOG_LEAST
+    place /= LOG_STEP
+    return np.clip(np.rint(place, out=place), 0, TABLES - 1, out=place).astype(np.uint8)
 
 
 @functools.cache

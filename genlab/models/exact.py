@@ -39,8 +39,8 @@ class Exact(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         if self.padding is None:
-            return to_grid(F.linear(x, self.weight, self.bias))
-        return to_grid(F.conv2d(x, self.weight, self.bias, padding=self.padding))
+            return _onto_grid(F.linear(x, self.weight, self.bias))
+        return _onto_grid(F.conv2d(x, self.weight, self.bias, padding=self.padding))
 
 
 def exact_layers(layers: nn.ModuleList) -> nn.ModuleList:
@@ -49,7 +49,12 @@ def exact_layers(layers: nn.ModuleList) -> nn.ModuleList:
 
 def to_grid(x: Tensor) -> Tensor:
     """Rounded to what a layer may give and take; the step is a power of two, so scaling rounds nothing."""
-    return (x * GRID).round_().mul_(1 / GRID).clamp_(-CEILING, CEILING)
+    return _onto_grid(x.clone())
+
+
+def _onto_grid(x: Tensor) -> Tensor:
+    """`to_grid` in the place of its argument."""
+    return x.mul_(GRID).round_().mul_(1 / GRID).clamp_(-CEILING, CEILING)
 
 
 @torch.no_grad()

@@ -223,10 +223,9 @@ class PhotoCodec(nn.Module):
     def coarse_first(self, h: Tensor) -> Tensor:
         return self.first_half[1](leaky(self.first_half[0](h)))
 
-    def coarse_second(self, h: Tensor, known: Tensor) -> Tensor:
-        squeeze, around, join, last = self.second_half
-        context = leaky(around(squeeze(known)))
-        return last(leaky(join(torch.cat([h, context], 1))))
+    def coarse_second(self, h: Tensor, known: Tensor, where: Tensor | None = None) -> Tensor:
+        """At all places (n, 2 coarse, h, w), or at those numbered by `where`: (n, 2 coarse, places, 1)."""
+        return second(self.second_half, h, known, where)
 
     def fine_features(self, h: Tensor, coarse: Tensor) -> Tensor:
         squeeze, around, join = self.to_fine
@@ -236,10 +235,9 @@ class PhotoCodec(nn.Module):
     def fine_first(self, g: Tensor) -> Tensor:
         return self.first_fine[0](g)
 
-    def fine_second(self, g: Tensor, known: Tensor) -> Tensor:
-        squeeze, around, join, last = self.second_fine
-        context = leaky(around(squeeze(known)))
-        return last(leaky(join(torch.cat([g, context], 1))))
+    def fine_second(self, g: Tensor, known: Tensor, where: Tensor | None = None) -> Tensor:
+        """As `coarse_second`, of fine latents."""
+        return second(self.second_fine, g, known, where)
 
     # ---- training
 
@@ -297,6 +295,18 @@ class PhotoCodec(nn.Module):
         )
         pictures = self.synthesise(shown * back[:, :c], shown_fine * back[:, c:])
         return pictures, bits + cost + cost_fine
+
+
+def second(layers: nn.ModuleList, features: Tensor, known: Tensor, where: Tensor | None) -> Tensor:
+    """Means and scales of the half that is coded last, from features and from what is known of the other half."""
+    squeeze, around, join, last = layers
+    x = torch.cat([features, leaky(around(squeeze(known)))], 1)
+    return last(leaky(join(x if where is None else chosen(x, where))))
+
+
+def chosen(x: Tensor, where: Tensor) -> Tensor:
+    """Places of (n, k, h, w) that are numbered row by row: (n, k, places, 1)."""
+    return x.flatten(2).index_select(2, where)[..., None]
 
 
 def constant(like: Tensor, values: Tensor) -> Tensor:
